@@ -1,0 +1,43 @@
+#include "core/arena.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t arena_round(size_t bytes)
+{
+    return (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+}
+
+enum status arena_create(struct arena *arena, size_t bytes, const char *what)
+{
+    *arena = (struct arena){0};
+    if (bytes == 0)
+        return STATUS_OK;
+    arena->base = aligned_alloc(ARENA_ALIGNMENT, arena_round(bytes));
+    if (!arena->base)
+        return status_no_memory(what, bytes);
+    arena->size = arena_round(bytes);
+    memset(arena->base, 0, arena->size);
+    return STATUS_OK;
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+    size_t rounded = arena_round(bytes);
+    if (rounded == 0)
+        return NULL;
+    if (rounded > arena->size - arena->used) {
+        fprintf(stderr, "internal error: an arena of %zu bytes was planned too small\n", arena->size);
+        abort();
+    }
+    void *slice = arena->base + arena->used;
+    arena->used += rounded;
+    return slice;
+}
+
+void arena_destroy(struct arena *arena)
+{
+    free(arena->base);
+    *arena = (struct arena){0};
+}

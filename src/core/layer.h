@@ -1,0 +1,132 @@
+#pragma once
+/* A layer: what the configuration says of it, the shapes planned from that, the memory bound to it, and the functions of its
+ * type. Types are static tables, one per file layer_TYPE.c, listed in layer.c.
+ *
+ * Words: n samples; h, w, c height, width, channels of the input; oh, ow, oc of the output; x input, y output; dx, dy
+ * gradients of the loss with respect to them; dw of a weight. Activations are float32 NHWC, parameters lie in the order
+ * that files have (PyTorch's): convolution weights OIHW, dense weights (out, in).
+ *
+ * To add a type: write layer_TYPE.c with its table, declare and list the table in layer.c, add the file's unit test. */
+#include "core/option.h"
+#include "core/shape.h"
+#include "core/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    LAYER_NAME_MAX = 64,
+    LAYER_INPUTS_MAX = 8,
+    LAYER_PARAMETERS_MAX = 4,
+    LAYER_DIMENSIONS_MAX = 4,
+};
+
+#define LAYER_NETWORK_INPUT SIZE_MAX /* as an input's index: what the network is fed with */
+
+/* What the network is trained with is fixed by the type of its last layer. */
+enum loss_kind {
+    LOSS_NONE,                 /* not a type that ends a network */
+    LOSS_CROSS_ENTROPY,        /* softmax; labels: class index (n) */
+    LOSS_BINARY_CROSS_ENTROPY, /* sigmoid; labels: 0 or 1 (n, k) */
+    LOSS_MEAN_SQUARED_ERROR,   /* linear;  labels: float (n, k) */
+};
+
+/* One array of trainable numbers. */
+struct parameter {
+    const char *name; /* "weight", "bias" */
+    size_t dimension_count, dimensions[LAYER_DIMENSIONS_MAX];
+    size_t count;  /* product of the dimensions */
+    size_t offset; /* in floats, into the network's parameter array and every array parallel to it */
+    bool decay;    /* weight decay applies */
+};
+
+/* What one forward or backward is about. Everything random hangs on seed, shard and step. */
+struct pass {
+    size_t n;      /* samples, at most the number bound for */
+    bool training; /* dropout drops */
+    uint64_t seed;
+    uint32_t shard, step;
+    const float *parameters; /* the network's parameter array */
+    float *gradients;        /* parallel to it; backward adds to it. NULL: weight gradients are not wanted */
+    void *workspace;         /* as many bytes as `workspace` of the layer asked for; contents undefined */
+    int threads;             /* OpenMP threads to use; results do not depend on it */
+};
+
+struct layer {
+    const struct layer_ops *ops;
+    char name[LAYER_NAME_MAX];
+    size_t index;  /* position in the network */
+    void *options; /* the type's own structure: its options, then what plan derived from them; owned by the network */
+
+    /* planned */
+    size_t input_count, inputs[LAYER_INPUTS_MAX]; /* layers that it reads, by index; all before its own */
+    struct shape in[LAYER_INPUTS_MAX], out;
+    struct parameter parameters[LAYER_PARAMETERS_MAX];
+    size_t parameter_count;
+    size_t cache_bytes;   /* per sample: what forward keeps for backward beside y */
+    double multiply_adds; /* per sample, forward, those of matrix products */
+
+    /* bound: borrowed from the network's arena; n samples each */
+    const float *x[LAYER_INPUTS_MAX];
+    float *y;
+    const float *dy;
+    float *dx[LAYER_INPUTS_MAX]; /* overwritten by backward; NULL: not wanted (the network's input) */
+    void *cache;
+};
+
+struct layer_ops {
+    const char *type, *help;
+    size_t options_size; /* of the structure behind layer.options */
+    const struct option *options;
+    size_t option_count;
+    size_t input_min, input_max;
+    enum loss_kind loss;
+    bool last_only;     /* cannot stand within a network */
+    bool flat_input;    /* takes 1 x 1 x c only */
+    bool in_place;      /* y may be x, and dx may be dy */
+    bool output_needed; /* backward reads y, so that nobody may overwrite it */
+
+    /* From options and in[]: out, parameters (all but the offsets), cache_bytes, multiply_adds. STATUS_USAGE without
+     * naming the layer, which the caller does. NULL: out = in[0], nothing else. */
+    enum status (*plan)(struct layer *layer);
+
+    /* Initial values of the layer's parameters in the network's array, a function of (seed, layer index). NULL: zeros. */
+    void (*init)(const struct layer *layer, uint64_t seed, float *parameters);
+
+    /* Bytes of workspace for n samples and this many threads, both passes. NULL: none. */
+    size_t (*workspace)(const struct layer *layer, size_t n, int threads);
+
+    /* y from x. */
+    void (*forward)(const struct layer *layer, const struct pass *pass);
+
+    /* dx (overwritten) and the parameters' gradients (added to) from dy, after forward with the same pass. In a last
+     * layer never called: the loss gives the gradient of its input. */
+    void (*backward)(const struct layer *layer, const struct pass *pass);
+
+    /* forward from the formula, naively, in double: what the fast one is tested against, and what --check-gradients
+     * differentiates. `parameters` is the network's array in double. */
+    void (*reference)(const struct layer *layer, const struct pass *pass, const double *parameters,
+                      const double *const x[], double *y);
+};
+
+/* The types there are, in the order of --help-config. */
+extern const struct layer_ops *const layer_types[];
+extern const size_t layer_type_count;
+
+/* The type of that name, or NULL with nothing said. */
+const struct layer_ops *layer_type_find(const char *type);
+
+/* For plan: appends a parameter with `count` = product of dimensions and returns it. */
+struct parameter *layer_add_parameter(struct layer *layer, const char *name, bool decay, size_t dimension_count,
+                                      const size_t *dimensions);
+
+/* The network's array at this layer's parameter i; NULL where the array is NULL or the layer has no such parameter. */
+const float *layer_parameter(const struct layer *layer, const float *array, size_t i);
+float *layer_gradient(const struct layer *layer, float *array, size_t i);
+
+/* He (normal, deviation sqrt(2/fan_in)) or Glorot (uniform, +-sqrt(6/(fan_in+fan_out))) initialisation, as in He et al.
+ * 2015, eq. 10, and Glorot and Bengio 2010, eq. 16. */
+enum layer_init { LAYER_INIT_HE, LAYER_INIT_GLOROT };
+void layer_init_weight(const struct layer *layer, uint64_t seed, float *parameters, size_t i, enum layer_init kind,
+                       size_t fan_in, size_t fan_out);

@@ -1,0 +1,59 @@
+#include "core/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static struct {
+    int rank, size;
+    const char *host;
+} self = {0, 1, "localhost"};
+
+void log_set_rank(int rank, int size, const char *host)
+{
+    self.rank = rank;
+    self.size = size;
+    self.host = host;
+}
+
+bool log_is_speaker(void)
+{
+    return self.rank == 0;
+}
+
+void log_print(const char *format, ...)
+{
+    if (!log_is_speaker())
+        return;
+    va_list args;
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    fflush(stdout);
+}
+
+static void log_line(const char *kind, const char *format, va_list args)
+{
+    char text[4096]; /* one write per line, so that lines of several ranks do not mix */
+    vsnprintf(text, sizeof text, format, args);
+    fflush(stdout);
+    if (self.size > 1)
+        fprintf(stderr, "%s (rank %d on %s): %s\n", kind, self.rank, self.host, text);
+    else
+        fprintf(stderr, "%s: %s\n", kind, text);
+}
+
+void log_warn(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line("warning", format, args);
+    va_end(args);
+}
+
+void log_error(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line("error", format, args);
+    va_end(args);
+}

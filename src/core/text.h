@@ -1,0 +1,20 @@
+#pragma once
+/* Words and numbers as people write and read them. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The candidate nearest to `word` by edit distance, letters' case ignored; NULL where none is near enough to be what was
+ * meant (more than a third of the word and more than two letters away). Of equals the first. */
+const char *text_nearest(const char *word, const char *const *candidates, size_t count);
+
+/* The whole of `text` as a number: no sign for unsigned, no blanks, nothing left over, no overflow. False leaves
+ * `value` alone. text_to_double takes what strtod does, except nan, infinities and hexadecimal. */
+bool text_to_size(const char *text, size_t *value);
+bool text_to_uint64(const char *text, uint64_t *value);
+bool text_to_double(const char *text, double *value);
+
+/* Each writes into `out` (at least 32 bytes) and returns it. */
+char *text_bytes(char out[32], double bytes);     /* "812 B", "1.4 KiB", "37.2 MiB" */
+char *text_count(char out[32], uint64_t count);   /* "1,199,882" */
+char *text_seconds(char out[32], double seconds); /* "3.1 s", "2:07 min", "1:02:07 h" */

@@ -1,0 +1,71 @@
+#pragma once
+/* The configuration: an INI file, checked against one table of keys. Everybody who wants to know a key (parser, --set,
+ * --help-config, the reference in docs/, the text kept in checkpoints) reads that table. */
+#include "core/network.h"
+#include "core/option.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { CONFIG_LAYERS_MAX = 4096 };
+
+enum config_optimizer { CONFIG_SGD };
+enum config_schedule { CONFIG_CONSTANT, CONFIG_STEP, CONFIG_COSINE };
+
+struct config {
+    char path[OPTION_TEXT_MAX]; /* where it came from, for messages */
+    struct {
+        char name[OPTION_TEXT_MAX];   /* default: the file's name without folder and .ini */
+        char output[OPTION_TEXT_MAX]; /* default: checkpoints/NAME */
+        uint64_t seed;
+    } run;
+    struct {
+        char file[OPTION_TEXT_MAX]; /* HDF5; "": none given */
+        bool shuffle;
+    } data;
+    struct {
+        struct shape input; /* 0x0x0: the data's */
+        struct layer_line *lines;
+        size_t line_count;
+    } network;
+    struct {
+        size_t epochs, batch;
+        int optimizer; /* enum config_optimizer */
+        double lr, momentum;
+        bool nesterov;
+        double weight_decay, clip_norm; /* 0: off */
+        int schedule;                   /* enum config_schedule */
+        double warmup, warmup_factor;   /* epochs; share of lr to start from */
+        double step_epochs, step_factor;
+        double final_lr; /* of cosine */
+    } train;
+    struct {
+        size_t shards; /* 0: as many as ranks */
+    } distributed;
+    struct {
+        size_t every, keep; /* epochs, 0: only at the end; number kept beside the best, 0: all */
+    } checkpoint;
+};
+
+/* One row per key, [network]'s layers excepted, whose options are in their types' tables. Offsets are into struct config. */
+extern const struct option config_keys[];
+extern const size_t config_key_count;
+
+/* The whole file as text, zero-terminated, to be freed by the caller. STATUS_USAGE: missing, unreadable, a folder, more than 1 MiB, or a zero
+ * byte in it. */
+enum status config_read_text(const char *path, char **text);
+
+/* Parses text and the overrides ("section.key=value", as --set gives them, in order) and checks every key by itself. STATUS_USAGE,
+ * naming file and line, and for unknown sections, keys and values the nearest known word. An override may replace a layer's
+ * line of the same name. On failure the config is empty. config_destroy frees. Layer options are checked by network_plan. */
+enum status config_parse(struct config *config, const char *path, const char *text, const char *const *overrides,
+                         size_t override_count);
+void config_destroy(struct config *config);
+
+/* The configuration in effect as INI text that config_parse reads back to the same values; to be freed by the caller. */
+enum status config_text(const struct config *config, char **text);
+
+/* What --help-config prints: every key and every layer option with default, range and help. `markdown`: as the page
+ * docs/configuration.md. */
+void config_help(FILE *out, bool markdown);

@@ -1,0 +1,30 @@
+#pragma once
+/* The few things that dataset and checkpoint both do with HDF5. Handles are closed by whoever opened them; HDF5's own error printing is
+ * switched off by h5_quiet, and the messages here say file and object instead. */
+#include "core/status.h"
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Switches off HDF5's printing; called before first use by everything here. */
+void h5_quiet(void);
+
+/* Opens an existing file read-only. `code` with a message that tells missing, a folder, not readable, not HDF5 and truncated apart. */
+enum status h5_open(const char *path, enum status code, hid_t *file);
+
+/* Scalar attributes of `object`. Writing returns false on failure; reading returns false where missing or of another kind. */
+bool h5_write_u64(hid_t object, const char *name, uint64_t value);
+bool h5_write_double(hid_t object, const char *name, double value);
+bool h5_write_text(hid_t object, const char *name, const char *value);
+bool h5_read_u64(hid_t object, const char *name, uint64_t *value);
+bool h5_read_double(hid_t object, const char *name, double *value);
+/* To be freed by the caller; fixed and variable-length strings. */
+bool h5_read_text(hid_t object, const char *name, char **value);
+
+/* Attributes that are lists. h5_read_*: to be freed by the caller (each text, then the list). */
+bool h5_write_floats(hid_t object, const char *name, const float *values, size_t count);
+bool h5_write_texts(hid_t object, const char *name, const char *const *values, size_t count);
+bool h5_read_floats(hid_t object, const char *name, float **values, size_t *count);
+bool h5_read_texts(hid_t object, const char *name, char ***values, size_t *count);
+bool h5_has_attribute(hid_t object, const char *name);
