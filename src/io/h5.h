@@ -1,6 +1,7 @@
 #pragma once
-/* The few things that dataset and checkpoint both do with HDF5. Handles are closed by whoever opened them; HDF5's own error printing is
- * switched off by h5_quiet, and the messages here say file and object instead. */
+/* The few things that dataset and checkpoint both do with HDF5. Handles are closed by whoever opened them;
+ * HDF5's own error printing is switched off by h5_quiet, and the messages here say file and object instead.
+ */
 #include "core/status.h"
 
 #include <hdf5.h>
@@ -10,10 +11,13 @@
 /* Switches off HDF5's printing; called before first use by everything here. */
 void h5_quiet(void);
 
-/* Opens an existing file read-only. `code` with a message that tells missing, a folder, not readable, not HDF5 and truncated apart. */
+/* Opens an existing file read-only. `code` with a message that tells missing, a folder, not readable, not
+ * HDF5 and truncated apart. */
 enum status h5_open(const char *path, enum status code, hid_t *file);
 
-/* Scalar attributes of `object`. Writing returns false on failure; reading returns false where missing or of another kind. */
+/* Scalar attributes of `object`. Writing takes the place of an attribute of that name and returns false on
+ * failure (an attribute holds at most 64 KiB); reading returns false where missing or of another kind. Texts
+ * are written as UTF-8 of fixed length. */
 bool h5_write_u64(hid_t object, const char *name, uint64_t value);
 bool h5_write_double(hid_t object, const char *name, double value);
 bool h5_write_text(hid_t object, const char *name, const char *value);

@@ -1,0 +1,292 @@
+#include "io/h5.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* More than any list that we write; beyond it the file is damaged. */
+#define ATTRIBUTE_BYTES_MAX ((hsize_t)1 << 28)
+
+void h5_quiet(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+struct failure {
+    bool truncated;
+    char text[256]; /* innermost of HDF5's own messages */
+};
+
+static herr_t note_failure(unsigned depth, const H5E_error2_t *error, void *data)
+{
+    struct failure *failure = data;
+    if (error->min_num == H5E_TRUNCATED)
+        failure->truncated = true;
+    if (depth == 0 && error->desc)
+        snprintf(failure->text, sizeof failure->text, "%s", error->desc);
+    return 0;
+}
+
+static enum status open_failed(const char *path, enum status code)
+{
+    struct failure failure = {.text = "unknown reason"};
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, note_failure, &failure);
+    if (failure.truncated)
+        return status_set(
+            code, "%s: truncated HDF5 file, a copy or download may not have finished: make it again", path);
+    return status_set(code, "%s: HDF5 file cannot be opened, it is damaged or being written: %s", path,
+                      failure.text);
+}
+
+enum status h5_open(const char *path, enum status code, hid_t *file)
+{
+    *file = H5I_INVALID_HID;
+    h5_quiet();
+    struct stat info;
+    if (stat(path, &info))
+        return errno == ENOENT ? status_set(code, "%s: no such file", path)
+                               : status_set(code, "%s: cannot be read: %s", path, strerror(errno));
+    if (S_ISDIR(info.st_mode))
+        return status_set(code, "%s: is a folder, not an HDF5 file", path);
+    if (access(path, R_OK))
+        return status_set(code, "%s: cannot be read: %s", path, strerror(errno));
+    if (info.st_size == 0)
+        return status_set(code, "%s: empty file, not an HDF5 file", path);
+    if (H5Fis_hdf5(path) <= 0)
+        return status_set(code, "%s: not an HDF5 file", path);
+    H5Eclear2(H5E_DEFAULT);
+    *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    return *file < 0 ? open_failed(path, code) : STATUS_OK;
+}
+
+bool h5_has_attribute(hid_t object, const char *name)
+{
+    h5_quiet();
+    return H5Aexists(object, name) > 0;
+}
+
+/* count SIZE_MAX: a scalar. Takes the place of an attribute of that name. */
+static bool write_attribute(hid_t object, const char *name, hid_t file_type, hid_t memory_type,
+                            const void *values, size_t count)
+{
+    hsize_t dimension = count;
+    if (h5_has_attribute(object, name) && H5Adelete(object, name) < 0)
+        return false;
+    hid_t space = count == SIZE_MAX ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &dimension, NULL);
+    hid_t attribute = H5Acreate2(object, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
+    bool ok = attribute >= 0 && H5Awrite(attribute, memory_type, values) >= 0;
+    if (attribute >= 0)
+        ok = H5Aclose(attribute) >= 0 && ok;
+    if (space >= 0)
+        H5Sclose(space);
+    return ok;
+}
+
+bool h5_write_u64(hid_t object, const char *name, uint64_t value)
+{
+    return write_attribute(object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, &value, SIZE_MAX);
+}
+
+bool h5_write_double(hid_t object, const char *name, double value)
+{
+    return write_attribute(object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value, SIZE_MAX);
+}
+
+bool h5_write_floats(hid_t object, const char *name, const float *values, size_t count)
+{
+    return write_attribute(object, name, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, values, count);
+}
+
+static hid_t text_type(size_t size, H5T_cset_t set)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    if (type >= 0)
+        (void)(H5Tset_size(type, size) >= 0 && H5Tset_cset(type, set) >= 0);
+    return type;
+}
+
+static bool write_strings(hid_t object, const char *name, const char *const *values, size_t count)
+{
+    size_t items = count == SIZE_MAX ? 1 : count, size = 1;
+    for (size_t i = 0; i < items; i++)
+        size = strlen(values[i]) >= size ? strlen(values[i]) + 1 : size;
+    char *block = calloc(items ? items : 1, size);
+    if (!block)
+        return false;
+    for (size_t i = 0; i < items; i++)
+        memcpy(block + i * size, values[i], strlen(values[i]));
+    hid_t type = text_type(size, H5T_CSET_UTF8);
+    bool ok = write_attribute(object, name, type, type, block, count);
+    H5Tclose(type);
+    free(block);
+    return ok;
+}
+
+bool h5_write_text(hid_t object, const char *name, const char *value)
+{
+    return write_strings(object, name, &value, SIZE_MAX);
+}
+
+bool h5_write_texts(hid_t object, const char *name, const char *const *values, size_t count)
+{
+    return write_strings(object, name, values, count);
+}
+
+/* An attribute opened for reading. */
+struct attribute {
+    hid_t id, type;
+    H5T_class_t kind;
+    size_t count;
+};
+
+static void attribute_close(struct attribute *a)
+{
+    if (a->type >= 0)
+        H5Tclose(a->type);
+    if (a->id >= 0)
+        H5Aclose(a->id);
+}
+
+static bool attribute_open(hid_t object, const char *name, struct attribute *a)
+{
+    *a = (struct attribute){H5I_INVALID_HID, H5I_INVALID_HID, H5T_NO_CLASS, 0};
+    hid_t space = H5I_INVALID_HID;
+    hssize_t points = -1;
+    if (h5_has_attribute(object, name) && (a->id = H5Aopen(object, name, H5P_DEFAULT)) >= 0 &&
+        (a->type = H5Aget_type(a->id)) >= 0 && (space = H5Aget_space(a->id)) >= 0)
+        points = H5Sget_simple_extent_npoints(space);
+    if (space >= 0)
+        H5Sclose(space);
+    if (points < 0 || (hsize_t)points > ATTRIBUTE_BYTES_MAX / H5Tget_size(a->type)) {
+        attribute_close(a);
+        return false;
+    }
+    a->kind = H5Tget_class(a->type);
+    a->count = (size_t)points;
+    return true;
+}
+
+bool h5_read_u64(hid_t object, const char *name, uint64_t *value)
+{
+    struct attribute a;
+    if (!attribute_open(object, name, &a))
+        return false;
+    bool ok = a.kind == H5T_INTEGER && a.count == 1;
+    int64_t number = 0;
+    if (ok && H5Tget_sign(a.type) == H5T_SGN_2)
+        ok = H5Aread(a.id, H5T_NATIVE_INT64, &number) >= 0 && number >= 0;
+    uint64_t result;
+    ok = ok && H5Aread(a.id, H5T_NATIVE_UINT64, &result) >= 0;
+    if (ok)
+        *value = result;
+    attribute_close(&a);
+    return ok;
+}
+
+bool h5_read_double(hid_t object, const char *name, double *value)
+{
+    struct attribute a;
+    if (!attribute_open(object, name, &a))
+        return false;
+    double result;
+    bool ok = (a.kind == H5T_FLOAT || a.kind == H5T_INTEGER) && a.count == 1 &&
+              H5Aread(a.id, H5T_NATIVE_DOUBLE, &result) >= 0;
+    if (ok)
+        *value = result;
+    attribute_close(&a);
+    return ok;
+}
+
+bool h5_read_floats(hid_t object, const char *name, float **values, size_t *count)
+{
+    struct attribute a;
+    if (!attribute_open(object, name, &a))
+        return false;
+    float *list = calloc(a.count ? a.count : 1, sizeof *list);
+    bool ok = list && (a.kind == H5T_FLOAT || a.kind == H5T_INTEGER) &&
+              (a.count == 0 || H5Aread(a.id, H5T_NATIVE_FLOAT, list) >= 0);
+    if (ok) {
+        *values = list;
+        *count = a.count;
+    } else {
+        free(list);
+    }
+    attribute_close(&a);
+    return ok;
+}
+
+static void texts_free(char **list, size_t count)
+{
+    for (size_t i = 0; list && i < count; i++)
+        free(list[i]);
+    free(list);
+}
+
+static bool read_fixed(const struct attribute *a, char **list)
+{
+    size_t size = H5Tget_size(a->type);
+    bool ok = true, space_padded = H5Tget_strpad(a->type) == H5T_STR_SPACEPAD;
+    char *block = calloc(a->count ? a->count : 1, size);
+    ok = block && (a->count == 0 || H5Aread(a->id, a->type, block) >= 0);
+    for (size_t i = 0; ok && i < a->count; i++) {
+        list[i] = strndup(block + i * size, size);
+        ok = list[i] != NULL;
+        for (size_t end = ok ? strlen(list[i]) : 0; space_padded && end && list[i][end - 1] == ' '; end--)
+            list[i][end - 1] = 0;
+    }
+    free(block);
+    return ok;
+}
+
+static bool read_variable(const struct attribute *a, char **list)
+{
+    char **borrowed = calloc(a->count ? a->count : 1, sizeof *borrowed);
+    hid_t type = text_type(H5T_VARIABLE, H5Tget_cset(a->type)), space = H5Aget_space(a->id);
+    bool read = borrowed && a->count && H5Aread(a->id, type, borrowed) >= 0, ok = read || a->count == 0;
+    for (size_t i = 0; ok && i < a->count; i++) {
+        list[i] = strdup(borrowed[i] ? borrowed[i] : "");
+        ok = list[i] != NULL;
+    }
+    if (read)
+        H5Dvlen_reclaim(type, space, H5P_DEFAULT, borrowed);
+    H5Sclose(space);
+    H5Tclose(type);
+    free(borrowed);
+    return ok;
+}
+
+bool h5_read_texts(hid_t object, const char *name, char ***values, size_t *count)
+{
+    struct attribute a;
+    if (!attribute_open(object, name, &a))
+        return false;
+    char **list = calloc(a.count ? a.count : 1, sizeof *list);
+    bool ok = list && a.kind == H5T_STRING &&
+              (H5Tis_variable_str(a.type) > 0 ? read_variable(&a, list) : read_fixed(&a, list));
+    if (ok) {
+        *values = list;
+        *count = a.count;
+    } else {
+        texts_free(list, a.count);
+    }
+    attribute_close(&a);
+    return ok;
+}
+
+bool h5_read_text(hid_t object, const char *name, char **value)
+{
+    char **list;
+    size_t count;
+    if (!h5_read_texts(object, name, &list, &count))
+        return false;
+    if (count == 1)
+        *value = list[0];
+    else
+        texts_free(list, count);
+    if (count == 1)
+        free(list);
+    return count == 1;
+}
