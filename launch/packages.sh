@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# The one place that names the packages of other people's software that this project needs. Installs what is missing.
+#
+#   launch/packages.sh run             what building and training need
+#   launch/packages.sh test            that, and what tests/run.sh needs
+#   launch/packages.sh fashion-mnist   the images that configs/fashion-mnist.ini trains on
+#
+# Debian and Ubuntu: through apt-get, as root or with sudo; nothing is asked, and nothing is done where all is there.
+# Elsewhere, or where neither root nor sudo is to be had: says what is needed, and exits with 2.
+# Exit code 1: apt-get failed.
+set -euo pipefail
+
+# package                what it is, for people who must find it under another name
+run_packages='
+cmake                    CMake 3.18 or newer
+make                     make
+gcc                      a C11 compiler with OpenMP (gcc; clang needs libomp beside it)
+libc6-dev                the C library, headers
+pkg-config               pkg-config
+openmpi-bin              MPI: mpirun (Open MPI)
+libopenmpi-dev           MPI: mpicc and headers
+libhdf5-dev              HDF5, serial, C library and headers
+libopenblas-dev          OpenBLAS and headers
+libinih-dev              inih, the INI parser
+librandom123-dev         Random123, counter-based random numbers (headers only)
+libxxhash-dev            xxHash 0.8
+zlib1g-dev               zlib
+libpng-dev               libpng
+'
+test_packages='
+libcmocka-dev            cmocka 1.1.5, the unit test framework
+hdf5-tools               h5diff and h5dump
+python3-h5py             Python with h5py: writes the broken data files that the tests feed in
+'
+# Checks that are left out, with a notice, on a system that does not have them. The formatter is named with its version,
+# because another one formats otherwise.
+test_packages_if_known='
+clang-format-14          clang-format 14
+shellcheck               shellcheck
+'
+fashion_packages='
+dataset-fashion-mnist    the Fashion-MNIST images as IDX files, under /usr/share/datasets/fashion-mnist
+'
+
+usage()
+{
+    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
+}
+
+# Names of a list; of those on the input, the ones that are not installed; those that apt knows.
+names_of()
+{
+    awk 'NF { print $1 }' <<<"$1"
+}
+missing_of()
+{
+    local name
+    while read -r name; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || echo "$name"
+    done
+}
+known_of()
+{
+    local name policy
+    while read -r name; do
+        policy=$(LC_ALL=C apt-cache policy "$name" 2>/dev/null)
+        if grep -q '^  Candidate: [^(]' <<<"$policy"; then echo "$name"; fi
+    done
+}
+
+# What is needed, for somebody who installs it in another way.
+tell()
+{
+    printf '%s\n\n' "$1" >&2
+    awk 'NF { name = $1; $1 = ""; printf "    %-24s%s\n", name, $0 }' <<<"$needed" >&2
+    printf '\nThe left column is what Debian calls it. Where all of it is there already (environment modules, for instance),\n' >&2
+    printf 'quickstart.sh and tests/run.sh go ahead with --no-install.\n' >&2
+    exit 2
+}
+
+apt()
+{
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" </dev/null
+}
+
+[ $# -eq 1 ] || { usage >&2; exit 2; }
+optional=
+case $1 in
+run) needed=$run_packages ;;
+test) needed=$run_packages$test_packages optional=$test_packages_if_known ;;
+fashion-mnist) needed=$fashion_packages ;;
+-h | --help) usage; exit 0 ;;
+*) usage >&2; exit 2 ;;
+esac
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    tell 'This is not Debian or Ubuntu, so nothing was installed. Needed:'
+fi
+
+mapfile -t missing < <(names_of "$needed" | missing_of)
+mapfile -t missing_optional < <(names_of "$optional" | missing_of)
+[ $((${#missing[@]} + ${#missing_optional[@]})) -gt 0 ] || exit 0
+
+# Only what is needed is worth asking for a password.
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=()
+elif command -v sudo >/dev/null && { [ ${#missing[@]} -gt 0 ] || sudo -n true 2>/dev/null; }; then
+    as_root=(sudo)
+elif [ ${#missing[@]} -eq 0 ]; then
+    exit 0
+else
+    tell "Missing: ${missing[*]}. Installing it takes root or sudo. Needed in all:"
+fi
+
+# The package lists are fetched when one of the names is not on them yet, or when installing fails as it does with old lists.
+all=("${missing[@]}" "${missing_optional[@]}")
+fresh=no
+if [ "$(printf '%s\n' "${all[@]}" | known_of | wc -l)" -lt ${#all[@]} ]; then
+    apt update || echo "warning: apt-get update failed; going on with the package lists there are" >&2
+    fresh=yes
+fi
+mapfile -t unknown < <(printf '%s\n' "${missing[@]}" | sed '/^$/d' | grep -vxFf <(printf '%s\n' "${missing[@]}" | known_of) || true)
+if [ ${#unknown[@]} -gt 0 ]; then
+    echo "error: this system's package sources do not have: ${unknown[*]}" >&2
+    exit 1
+fi
+mapfile -t wanted < <(printf '%s\n' "${all[@]}" | sed '/^$/d' | known_of)
+[ ${#wanted[@]} -gt 0 ] || exit 0
+echo "installing ${wanted[*]}"
+if ! apt install --no-install-recommends "${wanted[@]}"; then
+    if [ $fresh = yes ] || ! apt update || ! apt install --no-install-recommends "${wanted[@]}"; then
+        echo "error: apt-get could not install ${wanted[*]}" >&2
+        exit 1
+    fi
+fi

@@ -1,0 +1,107 @@
+# shellcheck shell=bash
+# What the system tests share. A test is a script called with BUILD_DIR and SOURCE_DIR that sources this file first; it
+# exits with 0 (passed), 77 (could not run here: skipped) or anything else (failed). It works in $tmp, which goes when it ends.
+set -uo pipefail
+
+[ $# -ge 2 ] || { echo "usage: $0 BUILD_DIR SOURCE_DIR" >&2; exit 1; }
+build=$(readlink -f "$1")
+source=$(readlink -f "$2")
+export PATH=$build:$PATH
+# shellcheck source=tests/environment.sh
+. "$source/tests/environment.sh"
+
+tmp=$(mktemp -d)
+trap 'chmod -R u+rwX "$tmp" 2>/dev/null; rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 1
+
+failures=0
+
+# fail TEXT...: notes a failure; the test goes on, so that one run shows all of them.
+fail()
+{
+    printf 'FAILED: %s\n' "$*" >&2
+    failures=$((failures + 1))
+}
+
+skip()
+{
+    printf 'skipped: %s\n' "$*"
+    exit 77
+}
+
+# At the end of every test.
+finish()
+{
+    if [ $failures -gt 0 ]; then
+        printf '%d failed\n' $failures >&2
+        exit 1
+    fi
+    exit 0
+}
+
+# run COMMAND...: leaves its exit code in $status and what it printed in the files out and err of $tmp.
+run()
+{
+    status=0
+    "$@" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+}
+
+# expect_exit CODE COMMAND...: runs it; a failure shows what it printed.
+expect_exit()
+{
+    local code=$1
+    shift
+    run "$@"
+    [ "$status" -eq "$code" ] && return 0
+    fail "exit code $status instead of $code: $*"
+    sed 's/^/    out: /' "$tmp/out" | tail -n 20 >&2
+    sed 's/^/    err: /' "$tmp/err" | tail -n 20 >&2
+    return 1
+}
+
+# expect_message TEXT [FILE]: what was run last said TEXT (not a pattern) in err, or in FILE (out).
+expect_message()
+{
+    local file=${2:-err}
+    grep -qF -e "$1" "$tmp/$file" && return 0
+    fail "'$1' is not in $file, which is:"
+    sed 's/^/    /' "$tmp/$file" | tail -n 20 >&2
+    return 1
+}
+
+# expect_match REGEX [FILE]: likewise with an extended regular expression.
+expect_match()
+{
+    local file=${2:-out}
+    grep -qE -e "$1" "$tmp/$file" && return 0
+    fail "nothing in $file matches '$1'; it is:"
+    sed 's/^/    /' "$tmp/$file" | tail -n 20 >&2
+    return 1
+}
+
+# expect_same_arrays A.h5 B.h5 WHAT: weights and optimizer slots, bit for bit (h5diff's default is exact equality).
+expect_same_arrays()
+{
+    local group
+    for group in /model /optimizer; do
+        h5diff "$1" "$2" $group $group >"$tmp/h5diff" 2>&1 && [ ! -s "$tmp/h5diff" ] && continue
+        fail "$3: $group differs"
+        head -n 5 "$tmp/h5diff" >&2
+    done
+}
+
+# Fingerprint of a folder: names, links and contents. Two that are the same: nothing was touched.
+fingerprint()
+{
+    (cd "$1" && find . -printf '%P %y %l %m\n' | sort && find . -type f -print0 | sort -z | xargs -0r sha256sum) | sha256sum
+}
+
+# The Python that has h5py; not every python3 that comes first in PATH sees the system's modules.
+find_python()
+{
+    local candidate
+    for candidate in python3 /usr/bin/python3; do
+        "$candidate" -c 'import h5py' 2>/dev/null && echo "$candidate" && return 0
+    done
+    return 1
+}
