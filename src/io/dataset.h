@@ -1,12 +1,12 @@
 #pragma once
 /* Datasets: HDF5 files with /train/images, /train/labels, /test/images, /test/labels.
  *
- *   images   (N, H, W, C) or (N, H, W) for one channel, uint8 or any float type; attribute layout = "NHWC" (assumed where missing), attributes
- *            mean and std (C): of pixel/255 over the training set
- *   labels   (N) integers: class indices; (N, K) integers 0 or 1; (N) or (N, K) floats; attribute class_names (K strings)
+ *   images   (N, H, W, C) or (N, H, W) for one channel, uint8 or any float type; attribute layout = "NHWC"
+ * (assumed where missing), attributes mean and std (C): of pixel/255 over the training set labels   (N)
+ * integers: class indices; (N, K) integers 0 or 1; (N) or (N, K) floats; attribute class_names (K texts)
  *
- * What the network sees of uint8 images is (pixel/255 - mean)/std, with mean 0 and std 1 where the attributes are missing. Float images are taken as they are unless
- * they have the attributes: (value - mean)/std. */
+ * What the network sees of uint8 images is (pixel/255 - mean)/std, with mean 0 and std 1 where the attributes
+ * are missing. Float images are taken as they are unless they have the attributes: (value - mean)/std. */
 #include "core/loss.h"
 #include "core/shape.h"
 #include "core/status.h"
@@ -30,28 +30,35 @@ struct dataset_split {
     bool is_float;
     void *images; /* uint8_t or float (count, h, w, c), owned */
 
-    size_t outputs;    /* K of (N, K) labels, 1 + the highest class index or the number of class_names where classes are given; 0: no labels */
-    int32_t *classes;  /* (count), owned; NULL where labels are not class indices */
-    float *values;     /* (count, outputs), owned; NULL where labels are class indices */
-    bool binary;       /* values came from integers, all 0 or 1 */
+    size_t outputs;     /* K of (N, K) labels, 1 + the highest class index or the number of class_names where
+                           classes are given; 0: no labels */
+    int32_t *classes;   /* (count), owned; NULL where labels are not class indices */
+    float *values;      /* (count, outputs), owned; NULL where labels are class indices */
+    bool binary;        /* all values are 0 or 1 */
     char **class_names; /* (outputs), owned; NULL: none in the file */
     struct normalization normalization;
     uint64_t digest; /* XXH3 over shapes, images and labels as stored */
 };
 
-/* Reads a split into memory. STATUS_DATA with file, dataset and index for: missing, not HDF5, truncated, no such dataset, wrong rank or type,
- * counts that differ, no sample, labels out of range, values that are not finite. `labels_needed` false: a file without labels will do. */
+/* Reads a split into memory. STATUS_DATA with file, dataset and index for: file missing, not HDF5, truncated,
+ * no such dataset, wrong rank or type, counts that differ, no sample, labels out of range, values that are
+ * not finite. `labels_needed` false: a file without labels will do. */
 enum status dataset_read(struct dataset_split *split, const char *path, const char *name, bool labels_needed);
 void dataset_destroy(struct dataset_split *split);
 
-/* Whether the split's labels are what a network with this loss and so many outputs is trained with. STATUS_DATA, saying what would fit
- * (a class index beyond the outputs, with the sample's index; K that differs; classes for a linear output, ...). */
+/* True where the file can be opened and has images of that split. */
+bool dataset_exists(const char *path, const char *name);
+
+/* Whether the split's labels are what a network with this loss and so many outputs is trained with.
+ * STATUS_DATA, saying what would fit (a class index beyond the outputs, with the sample's index; K that
+ * differs; classes for a linear output, ...). */
 enum status dataset_fits(const struct dataset_split *split, enum loss_kind loss, size_t outputs);
 
-/* What the network is fed with: x (n, h, w, c) from the samples indices[0..n-1], normalised; labels into classes (n) or values (n, outputs), the
- * one that the split has; both may be NULL. Uses `threads` OpenMP threads. */
-void dataset_gather(const struct dataset_split *split, const struct normalization *normalization, const size_t *indices,
-                    size_t n, float *x, int32_t *classes, float *values, int threads);
+/* What the network is fed with: x (n, h, w, c) from the samples indices[0..n-1], normalised; labels into
+ * classes (n) or values (n, outputs), the one that the split has; both may be NULL. Uses `threads` OpenMP
+ * threads. */
+void dataset_gather(const struct dataset_split *split, const struct normalization *normalization,
+                    const size_t *indices, size_t n, float *x, int32_t *classes, float *values, int threads);
 
 /* Copies; STATUS_INTERNAL for want of memory. */
 enum status normalization_copy(struct normalization *to, const struct normalization *from);

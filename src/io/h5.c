@@ -17,7 +17,7 @@ void h5_quiet(void)
 
 struct failure {
     bool truncated;
-    char text[256]; /* innermost of HDF5's own messages */
+    char text[H5_FAILURE_MAX]; /* innermost of HDF5's own messages */
 };
 
 static herr_t note_failure(unsigned depth, const H5E_error2_t *error, void *data)
@@ -30,15 +30,39 @@ static herr_t note_failure(unsigned depth, const H5E_error2_t *error, void *data
     return 0;
 }
 
+static void failure_find(struct failure *failure)
+{
+    *failure = (struct failure){.text = "unknown reason"};
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, note_failure, failure);
+}
+
+char *h5_failure(char out[H5_FAILURE_MAX])
+{
+    struct failure failure;
+    failure_find(&failure);
+    memcpy(out, failure.text, sizeof failure.text);
+    return out;
+}
+
 static enum status open_failed(const char *path, enum status code)
 {
-    struct failure failure = {.text = "unknown reason"};
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, note_failure, &failure);
+    struct failure failure;
+    failure_find(&failure);
     if (failure.truncated)
         return status_set(
             code, "%s: truncated HDF5 file, a copy or download may not have finished: make it again", path);
     return status_set(code, "%s: HDF5 file cannot be opened, it is damaged or being written: %s", path,
                       failure.text);
+}
+
+/* Cluster file systems often have no locks, and what we read was renamed into place when it was complete. */
+static hid_t access_without_lock(void)
+{
+    hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 10, 7)
+    H5Pset_file_locking(list, false, true);
+#endif
+    return list;
 }
 
 enum status h5_open(const char *path, enum status code, hid_t *file)
@@ -58,8 +82,11 @@ enum status h5_open(const char *path, enum status code, hid_t *file)
     if (H5Fis_hdf5(path) <= 0)
         return status_set(code, "%s: not an HDF5 file", path);
     H5Eclear2(H5E_DEFAULT);
-    *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    return *file < 0 ? open_failed(path, code) : STATUS_OK;
+    hid_t access_list = access_without_lock();
+    *file = H5Fopen(path, H5F_ACC_RDONLY, access_list);
+    enum status status = *file < 0 ? open_failed(path, code) : STATUS_OK;
+    H5Pclose(access_list);
+    return status;
 }
 
 bool h5_has_attribute(hid_t object, const char *name)

@@ -11,8 +11,13 @@
 /* Switches off HDF5's printing; called before first use by everything here. */
 void h5_quiet(void);
 
-/* Opens an existing file read-only. `code` with a message that tells missing, a folder, not readable, not
- * HDF5 and truncated apart. */
+enum { H5_FAILURE_MAX = 256 };
+
+/* HDF5's own words for the innermost cause of the call that just failed; writes into `out` and returns it. */
+char *h5_failure(char out[H5_FAILURE_MAX]);
+
+/* Opens an existing file read-only, without locking it. `code` with a message that tells missing, a folder,
+ * not readable, not HDF5 and truncated apart. */
 enum status h5_open(const char *path, enum status code, hid_t *file);
 
 /* Scalar attributes of `object`. Writing takes the place of an attribute of that name and returns false on

@@ -1,0 +1,156 @@
+#include "io/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TABLE_CHANNELS_MAX = 16 }; /* 16 KiB of tables stay in the first cache */
+
+void dataset_destroy(struct dataset_split *split)
+{
+    free(split->images);
+    free(split->classes);
+    free(split->values);
+    for (size_t i = 0; split->class_names && i < split->outputs; i++)
+        free(split->class_names[i]);
+    free(split->class_names);
+    normalization_destroy(&split->normalization);
+    *split = (struct dataset_split){0};
+}
+
+enum status normalization_copy(struct normalization *to, const struct normalization *from)
+{
+    size_t bytes = from->channels * sizeof *from->mean;
+    *to = (struct normalization){from->present, from->channels, malloc(bytes), malloc(bytes)};
+    if (!to->mean || !to->std) {
+        normalization_destroy(to);
+        return status_no_memory("the normalization", bytes);
+    }
+    memcpy(to->mean, from->mean, bytes);
+    memcpy(to->std, from->std, bytes);
+    return STATUS_OK;
+}
+
+void normalization_destroy(struct normalization *normalization)
+{
+    free(normalization->mean);
+    free(normalization->std);
+    *normalization = (struct normalization){0};
+}
+
+static enum status unfit(const struct dataset_split *split, const char *labels, const char *last,
+                         const char *advice)
+{
+    return status_set(STATUS_DATA, "%s: /%s/labels are %s, which a last layer %s is not trained with: %s",
+                      split->path, split->name, labels, last, advice);
+}
+
+static enum status fits_classes(const struct dataset_split *split, size_t outputs)
+{
+    if (!split->classes)
+        return split->binary ? unfit(split, "0 or 1 (N, K)", "softmax", "let the network end with sigmoid")
+                             : unfit(split, "floats (N, K)", "softmax", "let the network end with linear");
+    if (split->class_names && split->outputs != outputs)
+        return status_set(STATUS_DATA, "%s: /%s/labels has %zu class_names, the network has %zu outputs",
+                          split->path, split->name, split->outputs, outputs);
+    for (size_t i = 0; i < split->count; i++)
+        if ((size_t)split->classes[i] >= outputs)
+            return status_set(STATUS_DATA,
+                              "%s: /%s/labels[%zu] is class %d, the network has %zu outputs, 0 to %zu",
+                              split->path, split->name, i, (int)split->classes[i], outputs, outputs - 1);
+    return STATUS_OK;
+}
+
+static enum status fits_binary(const struct dataset_split *split)
+{
+    if (split->classes)
+        return unfit(split, "class indices (N)", "sigmoid",
+                     "let the network end with softmax, or give 0 or 1 (N, K)");
+    for (size_t i = 0; !split->binary && i < split->count * split->outputs; i++)
+        if (split->values[i] != 0 && split->values[i] != 1)
+            return status_set(
+                STATUS_DATA, "%s: /%s/labels[%zu, %zu] is %g, a last layer sigmoid is trained with 0 or 1",
+                split->path, split->name, i / split->outputs, i % split->outputs, (double)split->values[i]);
+    return STATUS_OK;
+}
+
+enum status dataset_fits(const struct dataset_split *split, enum loss_kind loss, size_t outputs)
+{
+    enum status status = STATUS_OK;
+    if (!split->classes && !split->values)
+        return status_set(STATUS_DATA, "%s: /%s/labels: no such dataset, and training needs labels",
+                          split->path, split->name);
+    if (loss == LOSS_CROSS_ENTROPY)
+        return fits_classes(split, outputs);
+    if (loss == LOSS_BINARY_CROSS_ENTROPY)
+        status = fits_binary(split);
+    else if (split->classes)
+        status = unfit(split, "class indices (N)", "linear",
+                       "let the network end with softmax, or give floats (N, K)");
+    if (!status && split->outputs != outputs)
+        status =
+            status_set(STATUS_DATA, "%s: /%s/labels has %zu values per sample, the network has %zu outputs",
+                       split->path, split->name, split->outputs, outputs);
+    return status;
+}
+
+static float normalise_byte(unsigned pixel, const struct normalization *n, size_t channel)
+{
+    return (float)((pixel / 255.0 - (double)n->mean[channel]) / (double)n->std[channel]);
+}
+
+static void gather_bytes(const unsigned char *images, struct shape shape, const struct normalization *n,
+                         const size_t *indices, size_t count, float *x, int threads)
+{
+    float table[TABLE_CHANNELS_MAX][256];
+    size_t channels = shape.c, item = shape_count(shape);
+    bool tabled = channels <= TABLE_CHANNELS_MAX;
+    for (size_t c = 0; tabled && c < channels; c++)
+        for (unsigned pixel = 0; pixel < 256; pixel++)
+            table[c][pixel] = normalise_byte(pixel, n, c);
+
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (size_t i = 0; i < count; i++) {
+        const unsigned char *from = images + indices[i] * item;
+        float *to = x + i * item;
+        if (channels == 1) {
+            for (size_t j = 0; j < item; j++)
+                to[j] = table[0][from[j]];
+        } else {
+            for (size_t j = 0; j < item; j += channels)
+                for (size_t c = 0; c < channels; c++)
+                    to[j + c] = tabled ? table[c][from[j + c]] : normalise_byte(from[j + c], n, c);
+        }
+    }
+}
+
+static void gather_floats(const float *images, struct shape shape, const struct normalization *n,
+                          const size_t *indices, size_t count, float *x, int threads)
+{
+    size_t channels = shape.c, item = shape_count(shape);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (size_t i = 0; i < count; i++) {
+        const float *from = images + indices[i] * item;
+        float *to = x + i * item;
+        if (!n->present) {
+            memcpy(to, from, item * sizeof *to);
+            continue;
+        }
+        for (size_t j = 0; j < item; j += channels)
+            for (size_t c = 0; c < channels; c++)
+                to[j + c] = (from[j + c] - n->mean[c]) / n->std[c];
+    }
+}
+
+void dataset_gather(const struct dataset_split *split, const struct normalization *normalization,
+                    const size_t *indices, size_t n, float *x, int32_t *classes, float *values, int threads)
+{
+    if (split->is_float)
+        gather_floats(split->images, split->shape, normalization, indices, n, x, threads);
+    else
+        gather_bytes(split->images, split->shape, normalization, indices, n, x, threads);
+    for (size_t i = 0; classes && split->classes && i < n; i++)
+        classes[i] = split->classes[indices[i]];
+    for (size_t i = 0; values && split->values && i < n; i++)
+        memcpy(values + i * split->outputs, split->values + indices[i] * split->outputs,
+               split->outputs * sizeof *values);
+}

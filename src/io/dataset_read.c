@@ -1,0 +1,356 @@
+#include "io/dataset.h"
+#include "io/h5.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* A dataset of the file, opened. */
+struct array {
+    const char *name; /* "images", "labels" */
+    hid_t id, type;
+    H5T_class_t kind;
+    int rank;
+    hsize_t dims[H5S_MAX_RANK];
+};
+
+/* STATUS_DATA with "FILE: /train/images" in front of the words. */
+static enum status __attribute__((format(printf, 3, 4)))
+wrong(const struct dataset_split *split, const char *array, const char *format, ...)
+{
+    char words[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    return status_set(STATUS_DATA, "%s: /%s/%s%s", split->path, split->name, array, words);
+}
+
+static void array_close(struct array *a)
+{
+    if (a->type >= 0)
+        H5Tclose(a->type);
+    if (a->id >= 0)
+        H5Dclose(a->id);
+}
+
+static bool array_exists(hid_t file, const char *split, const char *array)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/%s/%s", split, array);
+    return H5Lexists(file, split, H5P_DEFAULT) > 0 && H5Lexists(file, path, H5P_DEFAULT) > 0;
+}
+
+static enum status array_open(const struct dataset_split *split, hid_t file, const char *name,
+                              struct array *a)
+{
+    char path[64], cause[H5_FAILURE_MAX];
+    *a = (struct array){.name = name, .id = H5I_INVALID_HID, .type = H5I_INVALID_HID};
+    if (!array_exists(file, split->name, name))
+        return wrong(split, name, ": no such dataset; cnn-data import makes files that have it");
+    snprintf(path, sizeof path, "/%s/%s", split->name, name);
+    hid_t space = H5I_INVALID_HID;
+    if ((a->id = H5Dopen2(file, path, H5P_DEFAULT)) < 0 || (a->type = H5Dget_type(a->id)) < 0 ||
+        (space = H5Dget_space(a->id)) < 0)
+        return wrong(split, name, ": cannot be opened as a dataset: %s", h5_failure(cause));
+    a->kind = H5Tget_class(a->type);
+    if (a->kind == H5T_ENUM)
+        a->kind = H5T_INTEGER;
+    a->rank = H5Sget_simple_extent_dims(space, a->dims, NULL);
+    H5Sclose(space);
+    return a->rank < 0 ? wrong(split, name, ": damaged: its size cannot be read") : STATUS_OK;
+}
+
+static const char *type_text(char out[32], const struct array *a)
+{
+    unsigned bits = (unsigned)H5Tget_size(a->type) * 8;
+    if (a->kind == H5T_FLOAT)
+        snprintf(out, 32, "float%u", bits);
+    else if (a->kind == H5T_INTEGER)
+        snprintf(out, 32, "%sint%u", H5Tget_sign(a->type) == H5T_SGN_NONE ? "u" : "", bits);
+    else
+        snprintf(out, 32, "%s", a->kind == H5T_STRING ? "text" : "a compound or other type");
+    return out;
+}
+
+/* Memory for count * item elements of `size` bytes, where this machine can have so much; NULL where `status`
+ * is not OK, before or after. */
+static void *array_memory(const struct dataset_split *split, const struct array *a, size_t count, size_t item,
+                          size_t size, enum status *status)
+{
+    double bytes = (double)count * (double)item * (double)size;
+    double limit = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (*status)
+        return NULL;
+    if (bytes > limit || bytes > (double)(SIZE_MAX / 2)) {
+        *status = wrong(split, a->name, ": would take %.1f GiB of memory, this machine has %.1f GiB",
+                        bytes / 0x1p30, limit / 0x1p30);
+        return NULL;
+    }
+    void *memory = malloc(count * item * size);
+    if (!memory)
+        *status = status_no_memory("the dataset", (unsigned long long)bytes);
+    return memory;
+}
+
+static enum status array_read(const struct dataset_split *split, const struct array *a, hid_t type,
+                              void *memory)
+{
+    char cause[H5_FAILURE_MAX];
+    if (H5Dread(a->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, memory) < 0)
+        return wrong(split, a->name, ": cannot be read, the file is damaged or needs a filter: %s",
+                     h5_failure(cause));
+    return STATUS_OK;
+}
+
+static enum status check_layout(const struct dataset_split *split, const struct array *a)
+{
+    char *layout = NULL;
+    if (!h5_has_attribute(a->id, "layout"))
+        return STATUS_OK;
+    enum status status = STATUS_OK;
+    if (!h5_read_text(a->id, "layout", &layout))
+        status = wrong(split, a->name, ": attribute layout is not a text");
+    else if (strcmp(layout, "NHWC"))
+        status = wrong(split, a->name, ": layout is %.32s, NHWC (samples, rows, columns, channels) is needed",
+                       layout);
+    free(layout);
+    return status;
+}
+
+static enum status images_shape(struct dataset_split *split, const struct array *a)
+{
+    char type[32];
+    if (a->rank != 3 && a->rank != 4)
+        return wrong(split, a->name, ": has %d dimensions; (N, H, W, C) or (N, H, W) is needed", a->rank);
+    bool byte = a->kind == H5T_INTEGER && H5Tget_size(a->type) == 1 && H5Tget_sign(a->type) == H5T_SGN_NONE;
+    if (!byte && a->kind != H5T_FLOAT)
+        return wrong(split, a->name, ": holds %s; uint8 or a float type is needed", type_text(type, a));
+    split->is_float = !byte;
+    if (a->dims[0] == 0)
+        return wrong(split, a->name, ": holds no sample");
+    hsize_t h = a->dims[1], w = a->dims[2], c = a->rank == 4 ? a->dims[3] : 1;
+    if (h == 0 || w == 0 || c == 0)
+        return wrong(split, a->name, ": images of %" PRIu64 "x%" PRIu64 "x%" PRIu64 " are empty", (uint64_t)h,
+                     (uint64_t)w, (uint64_t)c);
+    if (c > DATASET_CHANNELS_MAX)
+        return wrong(split, a->name,
+                     ": %" PRIu64 " channels, at most %d are possible; (N, H, W, C) is needed", (uint64_t)c,
+                     DATASET_CHANNELS_MAX);
+    split->count = a->dims[0];
+    split->shape = (struct shape){h, w, c};
+    if (h > INT32_MAX || w > INT32_MAX || h * w > INT32_MAX / c)
+        return wrong(split, a->name, ": images of %zux%zux%zu are too large", split->shape.h, split->shape.w,
+                     split->shape.c);
+    return check_layout(split, a);
+}
+
+static enum status images_finite(const struct dataset_split *split)
+{
+    size_t item = shape_count(split->shape), row = split->shape.w * split->shape.c;
+    const float *values = split->images;
+    for (size_t i = 0; i < split->count * item; i++)
+        if (!isfinite(values[i]))
+            return wrong(split, "images", "[%zu, %zu, %zu, %zu] is %g, not a finite float32", i / item,
+                         i % item / row, i % row / split->shape.c, i % split->shape.c, (double)values[i]);
+    return STATUS_OK;
+}
+
+static enum status read_list(const struct dataset_split *split, const struct array *a, const char *name,
+                             float **list)
+{
+    size_t count = 0, channels = split->shape.c;
+    if (!h5_read_floats(a->id, name, list, &count))
+        return wrong(split, a->name, ": attribute %s is missing or not numbers; mean and std go together",
+                     name);
+    if (count != channels)
+        return wrong(split, a->name, ": attribute %s has %zu values, the images have %zu channels", name,
+                     count, channels);
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite((*list)[i]) || (!strcmp(name, "std") && !((*list)[i] > 0)))
+            return wrong(split, a->name, ": attribute %s[%zu] is %g; %s", name, i, (double)(*list)[i],
+                         strcmp(name, "std") ? "a finite number is needed" : "a number above 0 is needed");
+    return STATUS_OK;
+}
+
+static enum status read_normalization(struct dataset_split *split, const struct array *a)
+{
+    struct normalization *n = &split->normalization;
+    n->channels = split->shape.c;
+    n->present = h5_has_attribute(a->id, "mean") || h5_has_attribute(a->id, "std");
+    if (n->present) {
+        enum status status = read_list(split, a, "mean", &n->mean);
+        return status ? status : read_list(split, a, "std", &n->std);
+    }
+    n->mean = calloc(n->channels, sizeof *n->mean);
+    n->std = malloc(n->channels * sizeof *n->std);
+    if (!n->mean || !n->std)
+        return status_no_memory("the normalization", n->channels * sizeof *n->mean);
+    for (size_t c = 0; c < n->channels; c++)
+        n->std[c] = 1;
+    return STATUS_OK;
+}
+
+static enum status read_images(struct dataset_split *split, hid_t file)
+{
+    struct array a;
+    enum status status = array_open(split, file, "images", &a);
+    if (!status)
+        status = images_shape(split, &a);
+    if (!status)
+        status = read_normalization(split, &a);
+    split->images = array_memory(split, &a, split->count, shape_count(split->shape),
+                                 split->is_float ? sizeof(float) : 1, &status);
+    if (!status)
+        status = array_read(split, &a, split->is_float ? H5T_NATIVE_FLOAT : H5T_NATIVE_UINT8, split->images);
+    if (!status && split->is_float)
+        status = images_finite(split);
+    array_close(&a);
+    return status;
+}
+
+/* Class indices; outputs is the number of class names, or 0 where there are none. */
+static enum status read_classes(struct dataset_split *split, const struct array *a)
+{
+    enum status status = STATUS_OK;
+    int64_t *wide = array_memory(split, a, split->count, 1, sizeof *wide, &status);
+    split->classes = array_memory(split, a, split->count, 1, sizeof *split->classes, &status);
+    if (!status)
+        status = array_read(split, a, H5T_NATIVE_INT64, wide);
+    size_t limit = split->class_names ? split->outputs : DATASET_CLASSES_MAX, highest = 0;
+    for (size_t i = 0; !status && i < split->count; i++) {
+        if (wide[i] < 0 || (uint64_t)wide[i] >= limit) {
+            status = wrong(split, a->name, "[%zu] is %" PRId64 ", class indices go from 0 to %zu%s", i,
+                           wide[i], limit - 1, split->class_names ? " (as many as class_names)" : "");
+            break;
+        }
+        split->classes[i] = (int32_t)wide[i];
+        highest = (size_t)wide[i] > highest ? (size_t)wide[i] : highest;
+    }
+    if (!split->class_names)
+        split->outputs = highest + 1;
+    free(wide);
+    return status;
+}
+
+static enum status read_values(struct dataset_split *split, const struct array *a)
+{
+    size_t k = a->rank == 2 ? (size_t)a->dims[1] : 1;
+    if (k == 0)
+        return wrong(split, a->name, ": holds no value per sample");
+    if (split->class_names && split->outputs != k)
+        return wrong(split, a->name, ": has %zu values per sample and %zu class_names", k, split->outputs);
+    split->outputs = k;
+    enum status status = STATUS_OK;
+    split->values = array_memory(split, a, split->count, k, sizeof(float), &status);
+    if (!status)
+        status = array_read(split, a, H5T_NATIVE_FLOAT, split->values);
+    split->binary = true;
+    for (size_t i = 0; !status && i < split->count * k; i++) {
+        float value = split->values[i];
+        bool binary = value == 0 || value == 1;
+        if (!isfinite(value))
+            status =
+                wrong(split, a->name, "[%zu, %zu] is %g, not a finite float32", i / k, i % k, (double)value);
+        else if (!binary && a->kind == H5T_INTEGER)
+            status = wrong(split, a->name,
+                           "[%zu, %zu] is %g; whole numbers in (N, K) labels are 0 or 1, class "
+                           "indices are a list (N)",
+                           i / k, i % k, (double)value);
+        split->binary = split->binary && binary;
+    }
+    return status;
+}
+
+static enum status labels_shape(const struct dataset_split *split, const struct array *a)
+{
+    char type[32];
+    if (a->rank != 1 && a->rank != 2)
+        return wrong(split, a->name, ": has %d dimensions; (N) or (N, K) is needed", a->rank);
+    if (a->kind != H5T_INTEGER && a->kind != H5T_FLOAT)
+        return wrong(split, a->name, ": holds %s; integers or floats are needed", type_text(type, a));
+    if (a->dims[0] != split->count)
+        return wrong(split, a->name, ": has %" PRIu64 " samples, /%s/images has %zu", (uint64_t)a->dims[0],
+                     split->name, split->count);
+    return STATUS_OK;
+}
+
+static enum status read_class_names(struct dataset_split *split, const struct array *a)
+{
+    if (!h5_has_attribute(a->id, "class_names"))
+        return STATUS_OK;
+    if (!h5_read_texts(a->id, "class_names", &split->class_names, &split->outputs))
+        return wrong(split, a->name, ": attribute class_names is not a list of texts");
+    if (split->outputs == 0 || split->outputs > DATASET_CLASSES_MAX)
+        return wrong(split, a->name, ": attribute class_names has %zu names, 1 to %d are possible",
+                     split->outputs, DATASET_CLASSES_MAX);
+    return STATUS_OK;
+}
+
+static enum status read_labels(struct dataset_split *split, hid_t file)
+{
+    struct array a;
+    enum status status = array_open(split, file, "labels", &a);
+    if (!status)
+        status = labels_shape(split, &a);
+    if (!status)
+        status = read_class_names(split, &a);
+    if (!status)
+        status = a.rank == 1 && a.kind == H5T_INTEGER ? read_classes(split, &a) : read_values(split, &a);
+    array_close(&a);
+    return status;
+}
+
+static uint64_t digest(const struct dataset_split *split)
+{
+    const struct shape s = split->shape;
+    const uint64_t head[] = {split->count,          s.h, s.w, s.c, split->is_float, split->outputs,
+                             split->classes != NULL};
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    XXH3_64bits_update(&state, head, sizeof head);
+    XXH3_64bits_update(&state, split->images,
+                       split->count * shape_count(s) * (split->is_float ? sizeof(float) : 1));
+    if (split->classes)
+        XXH3_64bits_update(&state, split->classes, split->count * sizeof *split->classes);
+    if (split->values)
+        XXH3_64bits_update(&state, split->values, split->count * split->outputs * sizeof *split->values);
+    return XXH3_64bits_digest(&state);
+}
+
+enum status dataset_read(struct dataset_split *split, const char *path, const char *name, bool labels_needed)
+{
+    *split = (struct dataset_split){0};
+    snprintf(split->path, sizeof split->path, "%s", path);
+    snprintf(split->name, sizeof split->name, "%s", name);
+    hid_t file;
+    enum status status = h5_open(path, STATUS_DATA, &file);
+    if (status)
+        return status;
+    status = read_images(split, file);
+    if (!status && (labels_needed || array_exists(file, name, "labels")))
+        status = read_labels(split, file);
+    H5Fclose(file);
+    if (status)
+        dataset_destroy(split);
+    else
+        split->digest = digest(split);
+    return status;
+}
+
+bool dataset_exists(const char *path, const char *name)
+{
+    hid_t file;
+    if (h5_open(path, STATUS_DATA, &file))
+        return false;
+    bool exists = array_exists(file, name, "images");
+    H5Fclose(file);
+    return exists;
+}
