@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { CONFIG_LAYERS_MAX = 4096 };
+enum { CONFIG_LAYERS_MAX = 4096, CONFIG_KEYS_MAX = 64 };
 
 enum config_optimizer { CONFIG_SGD };
 enum config_schedule { CONFIG_CONSTANT, CONFIG_STEP, CONFIG_COSINE };

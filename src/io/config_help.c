@@ -1,0 +1,188 @@
+#include "io/config.h"
+
+#include <string.h>
+
+enum { COLUMNS = 100, INDENT = 28 };
+
+static const struct {
+    const char *section, *help;
+} sections[] = {
+    {"run", "What the run is called and where it leaves its files."},
+    {"data", "What is learned from. Without a file only --dry-run and --benchmark have something to do."},
+    {"network", "One line per layer, in order: NAME = TYPE option=value ... A layer reads the one in the "
+                "line above, or those "
+                "that from=NAME[,NAME] names; `from=input` is the image. Names are letters, digits, _ and -, "
+                "at most 63. The last "
+                "layer (softmax, sigmoid or linear) fixes the loss."},
+    {"train", "How it learns."},
+    {"distributed", "How the work is dealt out to the ranks."},
+    {"checkpoint", "When the state of the run is saved. At the end it always is."},
+};
+
+static const char *section_help(const char *section)
+{
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        if (!strcmp(sections[i].section, section))
+            return sections[i].help;
+    return "";
+}
+
+/* Prints `text` from column `at` on, which is reached; further lines are indented to it. */
+static void print_wrapped(FILE *out, size_t at, const char *text)
+{
+    size_t column = at;
+    while (*text) {
+        size_t length = strcspn(text, " ");
+        if (column > at && column + 1 + length > COLUMNS) {
+            fprintf(out, "\n%*s", (int)at, "");
+            column = at;
+        } else if (column > at) {
+            fputc(' ', out);
+            column++;
+        }
+        fprintf(out, "%.*s", (int)length, text);
+        column += length;
+        text += length;
+        text += *text == ' ';
+    }
+    fputc('\n', out);
+}
+
+/* A row: `left` in the left column, what it is in the right one. */
+static void print_row(FILE *out, const struct option *option, const char *left)
+{
+    char domain[OPTION_TEXT_MAX], text[2 * OPTION_TEXT_MAX];
+    option_domain(option, domain);
+    if (option->kind == OPTION_TEXT)
+        snprintf(text, sizeof text, "%s", option->help);
+    else
+        snprintf(text, sizeof text, "%s (%s)", option->help, domain);
+    int used = fprintf(out, "  %-*s", INDENT - 2, left);
+    if (used > INDENT)
+        fprintf(out, "\n%*s", INDENT, "");
+    print_wrapped(out, INDENT, text);
+}
+
+static void print_keys(FILE *out)
+{
+    const char *section = "";
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct option *key = &config_keys[i];
+        if (strcmp(section, key->section)) {
+            section = key->section;
+            fprintf(out, "\n[%s]\n", section);
+            fprintf(out, "  ");
+            print_wrapped(out, 2, section_help(section));
+        }
+        char left[OPTION_TEXT_MAX];
+        snprintf(left, sizeof left, "%s =%s%.200s", key->name, key->fallback[0] ? " " : "", key->fallback);
+        print_row(out, key, left);
+    }
+}
+
+static void print_layers(FILE *out)
+{
+    fputs("\nLayer types and their options\n", out);
+    for (size_t i = 0; i < layer_type_count; i++) {
+        const struct layer_ops *type = layer_types[i];
+        fprintf(out, "\n  %-*s", INDENT - 2, type->type);
+        print_wrapped(out, INDENT, type->help);
+        for (size_t j = 0; j < type->option_count; j++) {
+            const struct option *option = &type->options[j];
+            char left[OPTION_TEXT_MAX];
+            snprintf(left, sizeof left, "  %s=%.200s", option->name,
+                     option->fallback ? option->fallback : "...");
+            print_row(out, option, left);
+        }
+    }
+}
+
+static void help_text(FILE *out)
+{
+    print_wrapped(out, 0,
+                  "A configuration is an INI file: [section] headers and `name = value` lines. `;` and `#` "
+                  "begin a comment at the "
+                  "start of a line or behind a blank. What is left out has the value shown here; options "
+                  "shown as `...` must be "
+                  "given. --set section.name=value changes a value, or a layer's line, on the command line.");
+    print_keys(out);
+    print_layers(out);
+}
+
+/* In a table's cell a bar would end the cell. */
+static void print_cell(FILE *out, const char *text)
+{
+    fputs("| ", out);
+    for (; *text; text++)
+        fprintf(out, *text == '|' ? "\\|" : "%c", *text);
+    fputc(' ', out);
+}
+
+static void markdown_row(FILE *out, const struct option *option, const char *missing)
+{
+    char cell[OPTION_TEXT_MAX];
+    snprintf(cell, sizeof cell, "`%s`", option->name);
+    print_cell(out, cell);
+    if (option->fallback && option->fallback[0])
+        snprintf(cell, sizeof cell, "`%.200s`", option->fallback);
+    else
+        snprintf(cell, sizeof cell, "%s", option->fallback ? "" : missing);
+    print_cell(out, cell);
+    option_domain(option, cell);
+    print_cell(out, cell);
+    print_cell(out, option->help);
+    fputs("|\n", out);
+}
+
+static void markdown_keys(FILE *out)
+{
+    const char *section = "";
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct option *key = &config_keys[i];
+        if (strcmp(section, key->section)) {
+            section = key->section;
+            fprintf(out, "\n## [%s]\n\n%s\n\n", section, section_help(section));
+            fputs("| key | default | value | meaning |\n| --- | --- | --- | --- |\n", out);
+        }
+        markdown_row(out, key, "");
+    }
+}
+
+static void markdown_layers(FILE *out)
+{
+    fputs("\n## Layer types\n", out);
+    for (size_t i = 0; i < layer_type_count; i++) {
+        const struct layer_ops *type = layer_types[i];
+        fprintf(out, "\n### %s\n\n%s\n", type->type, type->help);
+        if (type->option_count)
+            fputs("\n| option | default | value | meaning |\n| --- | --- | --- | --- |\n", out);
+        for (size_t j = 0; j < type->option_count; j++)
+            markdown_row(out, &type->options[j], "must be given");
+    }
+}
+
+static void help_markdown(FILE *out)
+{
+    fputs("# Configuration reference\n\n"
+          "Generated: `cnn-train --help-config=markdown > docs/configuration.md`. Do not edit.\n\n"
+          "A configuration is an INI file: `[section]` headers and `name = value` lines.\n\n"
+          "- `;` and `#` begin a comment at the start of a line, behind a blank, and where a value would "
+          "begin.\n"
+          "- Lines may be indented. There are no continuation lines and no quotes.\n"
+          "- A section may come twice and goes on then; a key may not come twice in it.\n"
+          "- What is left out has its default. Only `[network]` must be there, with a layer or more.\n"
+          "- Paths are seen from the folder that the program is started in.\n"
+          "- `--set section.name=value` on the command line changes a value, or replaces a layer's line: "
+          "`--set train.lr=0.1`, `--set 'network.conv1=conv2d filters=8 kernel=3'`.\n",
+          out);
+    markdown_keys(out);
+    markdown_layers(out);
+}
+
+void config_help(FILE *out, bool markdown)
+{
+    if (markdown)
+        help_markdown(out);
+    else
+        help_text(out);
+}

@@ -1,0 +1,62 @@
+#include "io/config.h"
+
+#include <math.h>
+
+#define FIELD(member) offsetof(struct config, member)
+
+const struct option config_keys[] = {
+    {"run", "name", OPTION_TEXT, FIELD(run.name), "", 0, 0, NULL,
+     "name of the run; empty: the configuration file's, without folder and .ini"},
+    {"run", "output", OPTION_TEXT, FIELD(run.output), "", 0, 0, NULL,
+     "folder for checkpoints and metrics.csv; empty: checkpoints/NAME"},
+    {"run", "seed", OPTION_UINT64, FIELD(run.seed), "1", 0, 0, NULL,
+     "initial weights, order of samples and dropout follow from it"},
+
+    {"data", "file", OPTION_TEXT, FIELD(data.file), "", 0, 0, NULL,
+     "the dataset (HDF5, as cnn-data writes it), seen from the working folder"},
+    {"data", "shuffle", OPTION_BOOL, FIELD(data.shuffle), "yes", 0, 0, NULL,
+     "a new order of the training samples in every epoch; no: the file's"},
+
+    {"network", "input", OPTION_SHAPE, FIELD(network.input), "", 0, 0, NULL,
+     "shape of one image; empty: the data's. Needed where there is no data file"},
+
+    {"train", "epochs", OPTION_SIZE, FIELD(train.epochs), "10", 1, 1e6, NULL,
+     "passes over the training samples"},
+    {"train", "batch", OPTION_SIZE, FIELD(train.batch), "128", 1, 1 << 24, NULL,
+     "samples per step, all ranks together"},
+    {"train", "optimizer", OPTION_CHOICE, FIELD(train.optimizer), "sgd", 0, 0, "sgd",
+     "what is done to the weights with their gradients"},
+    {"train", "lr", OPTION_REAL, FIELD(train.lr), "0.01", 0, INFINITY, NULL,
+     "learning rate, after the warm-up"},
+    {"train", "momentum", OPTION_REAL, FIELD(train.momentum), "0.9", 0, 1, NULL,
+     "share of the last step kept; 0: off"},
+    {"train", "nesterov", OPTION_BOOL, FIELD(train.nesterov), "no", 0, 0, NULL,
+     "Nesterov's form of momentum"},
+    {"train", "weight_decay", OPTION_REAL, FIELD(train.weight_decay), "0", 0, INFINITY, NULL,
+     "this times the weight is added to its gradient; biases are left alone"},
+    {"train", "clip_norm", OPTION_REAL, FIELD(train.clip_norm), "0", 0, INFINITY, NULL,
+     "longest gradient, as the norm over all weights; longer ones are scaled down; 0: off"},
+    {"train", "schedule", OPTION_CHOICE, FIELD(train.schedule), "constant", 0, 0, "constant|step|cosine",
+     "how the learning rate goes on after the warm-up"},
+    {"train", "warmup", OPTION_REAL, FIELD(train.warmup), "0", 0, 1e6, NULL,
+     "epochs in which the learning rate rises evenly to lr"},
+    {"train", "warmup_factor", OPTION_REAL, FIELD(train.warmup_factor), "0.1", 0, 1, NULL,
+     "share of lr that the warm-up starts from"},
+    {"train", "step_epochs", OPTION_REAL, FIELD(train.step_epochs), "10", 0.001, 1e6, NULL,
+     "schedule = step: epochs between two drops of the learning rate"},
+    {"train", "step_factor", OPTION_REAL, FIELD(train.step_factor), "0.1", 0, 1, NULL,
+     "schedule = step: what the learning rate is multiplied with at each drop"},
+    {"train", "final_lr", OPTION_REAL, FIELD(train.final_lr), "0", 0, INFINITY, NULL,
+     "schedule = cosine: learning rate at the end of the last epoch"},
+
+    {"distributed", "shards", OPTION_SIZE, FIELD(distributed.shards), "0", 0, 65536, NULL,
+     "fixed slices of every batch, dealt out to the ranks; 0: as many as the first start has ranks"},
+
+    {"checkpoint", "every", OPTION_SIZE, FIELD(checkpoint.every), "1", 0, 1e6, NULL,
+     "epochs from one checkpoint to the next; 0: only at the end"},
+    {"checkpoint", "keep", OPTION_SIZE, FIELD(checkpoint.keep), "0", 0, 1e6, NULL,
+     "newest checkpoints kept beside the best one; 0: all"},
+};
+
+_Static_assert(OPTION_COUNT(config_keys) <= CONFIG_KEYS_MAX, "CONFIG_KEYS_MAX");
+const size_t config_key_count = OPTION_COUNT(config_keys);
