@@ -1,8 +1,9 @@
 #pragma once
-/* A block of memory taken once and handed out in slices: nothing is freed one by one, nothing is taken in a training
- * step. Slices are aligned for the widest vectors and for cache lines. */
+/* A block of memory taken once and handed out in slices: nothing is freed one by one, nothing is taken in a
+ * training step. Slices are aligned for the widest vectors and for cache lines. */
 #include "core/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { ARENA_ALIGNMENT = 64 };
@@ -10,6 +11,7 @@ enum { ARENA_ALIGNMENT = 64 };
 struct arena { /* zero-initialised is a valid, empty arena */
     unsigned char *base;
     size_t size, used; /* bytes */
+    bool counts_only;
 };
 
 /* Bytes that a slice of `bytes` takes: rounded up to the alignment. */
@@ -19,8 +21,11 @@ size_t arena_round(size_t bytes);
  * arena_destroy. */
 enum status arena_create(struct arena *arena, size_t bytes, const char *what);
 
-/* The next slice, zeroed, borrowed from the arena; NULL where `bytes` is 0. Asking for more than is left is our own
- * fault and ends the program. */
+/* An arena that only counts: slices are NULL, `used` tells what a real one must hold. */
+struct arena arena_counter(void);
+
+/* The next slice, zeroed, borrowed from the arena; NULL where `bytes` is 0. Asking for more than is left is
+ * our own fault and ends the program. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 
 /* Frees everything; every slice is gone. Does nothing to an empty arena. */

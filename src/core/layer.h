@@ -1,12 +1,13 @@
 #pragma once
-/* A layer: what the configuration says of it, the shapes planned from that, the memory bound to it, and the functions of its
- * type. Types are static tables, one per file layer_TYPE.c, listed in layer.c.
+/* A layer: what the configuration says of it, the shapes planned from that, the memory bound to it, and the
+ * functions of its type. Types are static tables, one per file layer_TYPE.c, listed in layer.c.
  *
- * Words: n samples; h, w, c height, width, channels of the input; oh, ow, oc of the output; x input, y output; dx, dy
- * gradients of the loss with respect to them; dw of a weight. Activations are float32 NHWC, parameters lie in the order
- * that files have (PyTorch's): convolution weights OIHW, dense weights (out, in).
+ * Words: n samples; h, w, c height, width, channels of the input; oh, ow, oc of the output; x input, y
+ * output; dx, dy gradients of the loss with respect to them; dw of a weight. Activations are float32 NHWC,
+ * parameters lie in the order that files have (PyTorch's): convolution weights OIHW, dense weights (out, in).
  *
- * To add a type: write layer_TYPE.c with its table, declare and list the table in layer.c, add the file's unit test. */
+ * To add a type: write layer_TYPE.c with its table, declare and list the table in layer.c, add the file's
+ * unit test. */
 #include "core/option.h"
 #include "core/shape.h"
 #include "core/status.h"
@@ -57,7 +58,8 @@ struct layer {
     const struct layer_ops *ops;
     char name[LAYER_NAME_MAX];
     size_t index;  /* position in the network */
-    void *options; /* the type's own structure: its options, then what plan derived from them; owned by the network */
+    void *options; /* the type's own structure: its options, then what plan derived from them; owned by the
+                      network */
 
     /* planned */
     size_t input_count, inputs[LAYER_INPUTS_MAX]; /* layers that it reads, by index; all before its own */
@@ -66,12 +68,17 @@ struct layer {
     size_t parameter_count;
     size_t cache_bytes;   /* per sample: what forward keeps for backward beside y */
     double multiply_adds; /* per sample, forward, those of matrix products */
+    bool shares_input;    /* y is x[0], and dx[0] is dy */
+    bool trainable; /* it, or a layer that it reads from, has parameters: the gradient of its output is wanted
+                     */
 
     /* bound: borrowed from the network's arena; n samples each */
     const float *x[LAYER_INPUTS_MAX];
     float *y;
     const float *dy;
-    float *dx[LAYER_INPUTS_MAX]; /* overwritten by backward; NULL: not wanted (the network's input) */
+    float *dx[LAYER_INPUTS_MAX];     /* overwritten by backward; NULL: not wanted (the network's input) */
+    float *dx_sum[LAYER_INPUTS_MAX]; /* where not NULL, the network adds dx, then scratch, to this: an output
+                                        with several readers */
     void *cache;
 };
 
@@ -87,11 +94,12 @@ struct layer_ops {
     bool in_place;      /* y may be x, and dx may be dy */
     bool output_needed; /* backward reads y, so that nobody may overwrite it */
 
-    /* From options and in[]: out, parameters (all but the offsets), cache_bytes, multiply_adds. STATUS_USAGE without
-     * naming the layer, which the caller does. NULL: out = in[0], nothing else. */
+    /* From options and in[]: out, parameters (all but the offsets), cache_bytes, multiply_adds. STATUS_USAGE
+     * without naming the layer, which the caller does. NULL: out = in[0], nothing else. */
     enum status (*plan)(struct layer *layer);
 
-    /* Initial values of the layer's parameters in the network's array, a function of (seed, layer index). NULL: zeros. */
+    /* Initial values of the layer's parameters in the network's array, a function of (seed, layer index).
+     * NULL: zeros. */
     void (*init)(const struct layer *layer, uint64_t seed, float *parameters);
 
     /* Bytes of workspace for n samples and this many threads, both passes. NULL: none. */
@@ -100,12 +108,12 @@ struct layer_ops {
     /* y from x. */
     void (*forward)(const struct layer *layer, const struct pass *pass);
 
-    /* dx (overwritten) and the parameters' gradients (added to) from dy, after forward with the same pass. In a last
-     * layer never called: the loss gives the gradient of its input. */
+    /* dx (overwritten) and the parameters' gradients (added to) from dy, after forward with the same pass. In
+     * a last layer never called: the loss gives the gradient of its input. */
     void (*backward)(const struct layer *layer, const struct pass *pass);
 
-    /* forward from the formula, naively, in double: what the fast one is tested against, and what --check-gradients
-     * differentiates. `parameters` is the network's array in double. */
+    /* forward from the formula, naively, in double: what the fast one is tested against, and what
+     * --check-gradients differentiates. `parameters` is the network's array in double. */
     void (*reference)(const struct layer *layer, const struct pass *pass, const double *parameters,
                       const double *const x[], double *y);
 };
@@ -118,15 +126,16 @@ extern const size_t layer_type_count;
 const struct layer_ops *layer_type_find(const char *type);
 
 /* For plan: appends a parameter with `count` = product of dimensions and returns it. */
-struct parameter *layer_add_parameter(struct layer *layer, const char *name, bool decay, size_t dimension_count,
-                                      const size_t *dimensions);
+struct parameter *layer_add_parameter(struct layer *layer, const char *name, bool decay,
+                                      size_t dimension_count, const size_t *dimensions);
 
-/* The network's array at this layer's parameter i; NULL where the array is NULL or the layer has no such parameter. */
+/* The network's array at this layer's parameter i; NULL where the array is NULL or the layer has no such
+ * parameter. */
 const float *layer_parameter(const struct layer *layer, const float *array, size_t i);
 float *layer_gradient(const struct layer *layer, float *array, size_t i);
 
-/* He (normal, deviation sqrt(2/fan_in)) or Glorot (uniform, +-sqrt(6/(fan_in+fan_out))) initialisation, as in He et al.
- * 2015, eq. 10, and Glorot and Bengio 2010, eq. 16. */
+/* He (normal, deviation sqrt(2/fan_in)) or Glorot (uniform, +-sqrt(6/(fan_in+fan_out))) initialisation, as in
+ * He et al. 2015, eq. 10, and Glorot and Bengio 2010, eq. 16. */
 enum layer_init { LAYER_INIT_HE, LAYER_INIT_GLOROT };
-void layer_init_weight(const struct layer *layer, uint64_t seed, float *parameters, size_t i, enum layer_init kind,
-                       size_t fan_in, size_t fan_out);
+void layer_init_weight(const struct layer *layer, uint64_t seed, float *parameters, size_t i,
+                       enum layer_init kind, size_t fan_in, size_t fan_out);

@@ -5,8 +5,8 @@
  */
 #include <stdbool.h>
 
-/* Who this process is: rank 0 to size-1, and its host, which warnings of other ranks name. `host` is borrowed and
- * must outlive every later call. Before the first call: rank 0 of 1. */
+/* Who this process is: rank 0 to size-1, and its host, which warnings of other ranks name. `host` is borrowed
+ * and must outlive every later call. Before the first call: rank 0 of 1. */
 void log_set_rank(int rank, int size, const char *host);
 
 /* True on the rank that prints. */
@@ -15,7 +15,8 @@ bool log_is_speaker(void);
 /* To standard output, rank 0 only; flushed. No newline is added. */
 void log_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* To standard error, as "warning: ...\n"; where there are several ranks, "warning (rank 3 on host): ...\n". */
+/* To standard error, as "warning: ...\n"; where there are several ranks, "warning (rank 3 on host): ...\n".
+ */
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* To standard error, as "error: ...\n", with the rank as above. */

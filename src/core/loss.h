@@ -1,6 +1,6 @@
 #pragma once
-/* The loss that the last layer's type fixes, and its gradient. PyTorch's definitions: CrossEntropyLoss, BCEWithLogitsLoss and
- * MSELoss, means over batch and outputs. */
+/* The loss that the last layer's type fixes, and its gradient. PyTorch's definitions: CrossEntropyLoss,
+ * BCEWithLogitsLoss and MSELoss, means over batch and outputs. */
 #include "core/layer.h"
 
 /* Labels of n samples, borrowed. */
@@ -18,7 +18,8 @@ struct loss_sum {
 };
 
 /* Of n samples with k outputs each. z: what the last layer is fed with (n, k), y: what it made of it (n, k).
- * dz (n, k), overwritten: scale * gradient of the sum of the samples' losses with respect to z; NULL: not wanted; it may be z itself. */
+ * dz (n, k), overwritten: scale * gradient of the sum of the samples' losses with respect to z; NULL: not
+ * wanted; it may be z itself. */
 struct loss_sum loss_compute(enum loss_kind kind, size_t n, size_t k, const float *z, const float *y,
                              struct labels labels, float scale, float *dz);
 

@@ -1,9 +1,10 @@
 #pragma once
 /* A network: layers in topological order, their parameters in one array, their activations in one arena.
  *
- * plan computes every shape and size from the configuration's lines; bind takes the memory; forward and backward
- * take none. Parameters lie in the order of the layers, within a layer in the order its plan appended them; gradients and
- * optimizer slots are arrays parallel to that one. Backward completes gradients from the array's end. */
+ * plan computes every shape and size from the configuration's lines; bind takes the memory; forward and
+ * backward take none. Parameters lie in the order of the layers, within a layer in the order its plan
+ * appended them; gradients and optimizer slots are arrays parallel to that one. Backward completes gradients
+ * from the array's end. */
 #include "core/arena.h"
 #include "core/layer.h"
 #include "core/loss.h"
@@ -30,38 +31,44 @@ struct network {
     void *workspace; /* for struct pass */
 };
 
-/* Plans the layers of `lines` for an input of this shape. On failure STATUS_USAGE, naming line and layer; the network
- * is then empty. The lines may go afterwards. network_destroy frees. */
-enum status network_plan(struct network *network, struct shape input, const struct layer_line *lines, size_t count);
+/* Plans the layers of `lines` for an input of this shape. On failure STATUS_USAGE, naming line and layer; the
+ * network is then empty. The lines may go afterwards. network_destroy frees. */
+enum status network_plan(struct network *network, struct shape input, const struct layer_line *lines,
+                         size_t count);
 void network_destroy(struct network *network);
 
-/* Takes memory for `batch` samples a pass, with gradients where `training`, workspace for `threads` threads; called again,
- * it keeps the parameters and takes the rest anew. */
+/* Takes memory for `batch` samples a pass, with gradients where `training`, workspace for `threads` threads;
+ * called again, it keeps the parameters and takes the rest anew. */
 enum status network_bind(struct network *network, size_t batch, bool training, int threads);
 
-/* Bytes that bind takes for activations, gradients of activations and workspace. */
-size_t network_memory(const struct network *network, size_t batch, bool training, int threads);
+/* Bytes that such a bind would take for activations, their gradients and workspace. Before bind only: it
+ * leaves nothing bound. */
+enum status network_memory(struct network *network, size_t batch, bool training, int threads, size_t *bytes);
 
 /* Initial parameters, a function of the seed. */
 void network_init(struct network *network, uint64_t seed);
 
-/* x (pass->n samples) through all layers; the last one's y is the result. pass->parameters, workspace and threads are filled
- * in by the caller from the network: see network_pass. */
+/* x (pass->n samples) through all layers; the last one's y is the result. pass->parameters, workspace and
+ * threads are filled in by the caller from the network: see network_pass. */
 void network_forward(const struct network *network, const struct pass *pass);
 
-/* A pass over n samples with the network's own parameters, no gradients, not training; the caller changes what differs. */
+/* A pass over n samples with the network's own parameters, no gradients, not training; the caller changes
+ * what differs. */
 struct pass network_pass(const struct network *network, size_t n);
 
-/* After forward: loss and hits of the labels, and with pass->gradients the gradient of the last layer's input, scaled by `scale` =
- * 1/(samples in the global batch). */
+/* After forward: loss and hits of the labels, and with pass->gradients the gradient of the last layer's
+ * input, scaled by `scale` = 1/(samples in the global batch). */
 struct loss_sum network_loss(const struct network *network, const struct pass *pass, struct labels labels,
                              float scale);
 
-/* Called when the gradients of parameters offset .. offset+count-1 are complete; offsets come falling and without gaps. */
+/* Called when the gradients of parameters offset .. offset+count-1 are complete; offsets come falling and
+ * without gaps. */
 typedef void gradient_ready(void *user, size_t offset, size_t count);
 
-/* After network_loss with gradients: adds every parameter's gradient to pass->gradients. `on_ready` may be NULL. */
-void network_backward(const struct network *network, const struct pass *pass, gradient_ready *on_ready, void *user);
+/* After network_loss with gradients: adds every parameter's gradient to pass->gradients. `on_ready` may be
+ * NULL. */
+void network_backward(const struct network *network, const struct pass *pass, gradient_ready *on_ready,
+                      void *user);
 
 /* The last layer; number of outputs per sample (classes). */
 const struct layer *network_last(const struct network *network);

@@ -3,12 +3,19 @@
 #include "core/text.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-const struct option *option_find(const struct option *table, size_t count, const char *section, const char *name)
+enum {
+    SIDE_MAX = 1 << 16,
+    CHANNELS_MAX = 1 << 24
+}; /* of OPTION_SHAPE; the product of three fits in a size_t */
+
+const struct option *option_find(const struct option *table, size_t count, const char *section,
+                                 const char *name)
 {
     for (size_t i = 0; i < count; i++)
         if (!strcmp(table[i].name, name) && (!table[i].section || !strcmp(table[i].section, section)))
@@ -57,27 +64,32 @@ static bool parse_pair(const struct option *option, const char *text, struct pai
     size_t values[3], count = parse_sizes(text, values);
     if (count != 1 && count != 2)
         return false;
+    if (!in_range(option, (double)values[0]) || !in_range(option, (double)values[count - 1]))
+        return false;
     *pair = (struct pair){values[0], values[count - 1]};
-    return in_range(option, (double)pair->h) && in_range(option, (double)pair->w);
+    return true;
 }
 
 static bool parse_padding(const struct option *option, const char *text, struct padding *padding)
 {
-    *padding = (struct padding){.same = !strcmp(text, "same")};
-    return padding->same || !strcmp(text, "valid") || parse_pair(option, text, &padding->sides);
+    struct padding parsed = {.same = !strcmp(text, "same")};
+    if (!parsed.same && strcmp(text, "valid") && !parse_pair(option, text, &parsed.sides))
+        return false;
+    *padding = parsed;
+    return true;
 }
 
 static bool parse_shape(const char *text, struct shape *shape)
 {
-    size_t v[3], count = parse_sizes(text, v);
-    if (!text[0]) {
-        *shape = (struct shape){0, 0, 0};
-        return true;
-    }
-    if (count < 2 || !v[0] || !v[1] || v[0] > 1 << 20 || v[1] > 1 << 20)
+    size_t v[3] = {0, 0, 0}, count = parse_sizes(text, v);
+    if (text[0] && count < 2)
         return false;
-    *shape = (struct shape){v[0], v[1], count == 3 ? v[2] : 1};
-    return shape->c > 0 && shape->c <= 1 << 24;
+    if (count == 2)
+        v[2] = 1;
+    if (text[0] && (!v[0] || !v[1] || !v[2] || v[0] > SIDE_MAX || v[1] > SIDE_MAX || v[2] > CHANNELS_MAX))
+        return false;
+    *shape = (struct shape){v[0], v[1], v[2]};
+    return true;
 }
 
 static bool parse_bool(const char *text, bool *value)
@@ -116,7 +128,8 @@ static enum status parse_choice(const struct option *option, const char *text, i
     }
     const char *nearest = text_nearest(text, words, count);
     if (nearest)
-        return status_set(STATUS_USAGE, "%s = %.200s: unknown, did you mean `%s`?", option->name, text, nearest);
+        return status_set(STATUS_USAGE, "%s = %.200s: unknown, did you mean `%s`?", option->name, text,
+                          nearest);
     return refuse(option, text);
 }
 
@@ -149,7 +162,8 @@ enum status option_parse(const struct option *option, const char *text, void *ba
         return parse_choice(option, text, to);
     case OPTION_TEXT:
         if (strlen(text) >= OPTION_TEXT_MAX)
-            return status_set(STATUS_USAGE, "%s: longer than %d characters", option->name, OPTION_TEXT_MAX - 1);
+            return status_set(STATUS_USAGE, "%s: longer than %d characters", option->name,
+                              OPTION_TEXT_MAX - 1);
         strcpy(to, text);
         return STATUS_OK;
     case OPTION_PAIR:
@@ -170,7 +184,8 @@ enum status option_defaults(const struct option *table, size_t count, void *base
     for (size_t i = 0; i < count; i++) {
         enum status status = table[i].fallback ? option_parse(&table[i], table[i].fallback, base) : STATUS_OK;
         if (status)
-            return status_set(STATUS_INTERNAL, "the table's default of %s: %s", table[i].name, status_message());
+            return status_set(STATUS_INTERNAL, "the table's default of %s: %s", table[i].name,
+                              status_message());
     }
     return STATUS_OK;
 }
@@ -203,7 +218,7 @@ void option_format(const struct option *option, const void *base, char out[OPTIO
         snprintf(out, OPTION_TEXT_MAX, "%zu", *(const size_t *)from);
         break;
     case OPTION_UINT64:
-        snprintf(out, OPTION_TEXT_MAX, "%llu", *(const unsigned long long *)from);
+        snprintf(out, OPTION_TEXT_MAX, "%llu", (unsigned long long)*(const uint64_t *)from);
         break;
     case OPTION_REAL:
         format_real(*(const double *)from, out);
@@ -275,7 +290,7 @@ void option_domain(const struct option *option, char out[OPTION_TEXT_MAX])
         snprintf(out, OPTION_TEXT_MAX, "same, valid, N or HEIGHTxWIDTH, whole numbers%s", range);
         break;
     case OPTION_SHAPE:
-        strcpy(out, "HEIGHTxWIDTHxCHANNELS");
+        strcpy(out, "HEIGHTxWIDTHxCHANNELS, or HEIGHTxWIDTH for one channel");
         break;
     }
 }

@@ -1,21 +1,22 @@
 #pragma once
-/* One row per thing that a user can set: the configuration's keys and the layers' options are tables of these, and
- * parsing, checking, --help-config and the reference in docs/ come from the same rows. */
+/* One row per thing that a user can set: the configuration's keys and the layers' options are tables of
+ * these, and parsing, checking, --help-config and the reference in docs/ come from the same rows. */
 #include "core/shape.h"
 #include "core/status.h"
 
 #include <stddef.h>
 
-enum option_kind {   /* what the field at `offset` is */
-    OPTION_SIZE,     /* size_t in [min, max] */
-    OPTION_UINT64,   /* uint64_t, any */
-    OPTION_REAL,     /* double in [min, max] */
-    OPTION_BOOL,     /* bool: yes or no (true, false, on, off, 1, 0 are taken too) */
-    OPTION_CHOICE,   /* int: the index of the word in `choices`, which is "first|second|..." */
-    OPTION_TEXT,     /* char[OPTION_TEXT_MAX] */
-    OPTION_PAIR,     /* struct pair: "3" for both or "3x5" for height x width, each in [min, max] */
-    OPTION_PADDING,  /* struct padding: same, valid, "1" or "1x2" */
-    OPTION_SHAPE,    /* struct shape: "28x28x1" or "28x28" (one channel); "" is 0x0x0 */
+enum option_kind {                /* what the field at `offset` is */
+                   OPTION_SIZE,   /* size_t in [min, max] */
+                   OPTION_UINT64, /* uint64_t, any */
+                   OPTION_REAL,   /* double in [min, max] */
+                   OPTION_BOOL,   /* bool: yes or no (true, false, on, off, 1, 0 are taken too) */
+                   OPTION_CHOICE, /* int: the index of the word in `choices`, which is "first|second|..." */
+                   OPTION_TEXT,   /* char[OPTION_TEXT_MAX] */
+                   OPTION_PAIR,   /* struct pair: "3" for both or "3x5" for height x width, each in [min, max]
+                                   */
+                   OPTION_PADDING, /* struct padding: same, valid, "1" or "1x2" */
+                   OPTION_SHAPE,   /* struct shape: "28x28x1" or "28x28" (one channel); "" is 0x0x0 */
 };
 
 enum { OPTION_TEXT_MAX = 1024 };
@@ -44,10 +45,11 @@ struct option {
 #define OPTION_COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* The row of that name (and section, where rows have one), or NULL. */
-const struct option *option_find(const struct option *table, size_t count, const char *section, const char *name);
+const struct option *option_find(const struct option *table, size_t count, const char *section,
+                                 const char *name);
 
-/* Parses `text` into the field of `base`. STATUS_USAGE with a message such as "kernel = 0 is out of range, 1 to 1024":
- * it names the option, not the place, which the caller puts in front. */
+/* Parses `text` into the field of `base`. STATUS_USAGE with a message such as "kernel = 0 is out of range, 1
+ * to 1024": it names the option, not the place, which the caller puts in front. */
 enum status option_parse(const struct option *option, const char *text, void *base);
 
 /* Gives every row with a default its default. The table's defaults must parse. */

@@ -26,8 +26,8 @@ void random_block(const struct random_stream *stream, uint32_t block, uint32_t o
         out[i] = r.v[i];
 }
 
-/* The ten rounds of philox4x32, over LANES counters side by side so that the compiler uses vectors. A test holds
- * this against Random123's own function. */
+/* The ten rounds of philox4x32, over LANES counters side by side so that the compiler uses vectors. A test
+ * holds this against Random123's own function. */
 enum { LANES = 16 };
 
 static void philox_lanes(const struct random_stream *s, uint32_t first, uint32_t *out)

@@ -1,7 +1,8 @@
 #pragma once
-/* Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), from the
- * Random123 library. A number is a pure function of what it is for, so there is no state to keep, to save, or
- * to share between threads, and different purposes cannot overlap: their counters differ. */
+/* Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+ * SC 2011), from the Random123 library. A number is a pure function of what it is for, so there is no state
+ * to keep, to save, or to share between threads, and different purposes cannot overlap: their counters
+ * differ. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,8 @@ struct random_stream random_stream(uint64_t seed, enum random_purpose purpose, u
 /* Four random words: elements 4*block to 4*block+3 of the stream. */
 void random_block(const struct random_stream *stream, uint32_t block, uint32_t out[4]);
 
-/* Words first*4 to (first+count)*4-1; out: count*4 words. The same as `count` calls of random_block, but vectorised. */
+/* Words first*4 to (first+count)*4-1; out: count*4 words. The same as `count` calls of random_block, but
+ * vectorised. */
 void random_blocks(const struct random_stream *stream, uint32_t first, size_t count, uint32_t *out);
 
 /* Element i: uniform in [0, 1), 24 bits. */

@@ -86,7 +86,7 @@ char *text_bytes(char out[32], double bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     size_t unit = 0;
-    while (bytes >= 1024 && unit + 1 < sizeof units / sizeof *units) {
+    while (bytes >= 1023.95 && unit + 1 < sizeof units / sizeof *units) {
         bytes /= 1024;
         unit++;
     }
@@ -111,7 +111,7 @@ char *text_seconds(char out[32], double seconds)
 {
     if (!(seconds >= 0 && seconds < 1e9)) {
         snprintf(out, 32, "-");
-    } else if (seconds < 60) {
+    } else if (seconds < 59.95) {
         snprintf(out, 32, "%.1f s", seconds);
     } else {
         unsigned long s = lround(seconds) > 0 ? (unsigned long)lround(seconds) : 0;

@@ -4,12 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The candidate nearest to `word` by edit distance, letters' case ignored; NULL where none is near enough to be what was
- * meant (more than a third of the word and more than two letters away). Of equals the first. */
+/* The candidate nearest to `word` by edit distance, letters' case ignored; NULL where none is near enough to
+ * be what was meant (more than a third of the word and more than two letters away). Of equals the first. */
 const char *text_nearest(const char *word, const char *const *candidates, size_t count);
 
-/* The whole of `text` as a number: no sign for unsigned, no blanks, nothing left over, no overflow. False leaves
- * `value` alone. text_to_double takes what strtod does, except nan, infinities and hexadecimal. */
+/* The whole of `text` as a number: no sign for unsigned, no blanks, nothing left over, no overflow. False
+ * leaves `value` alone. text_to_double takes what strtod does, except nan, infinities and hexadecimal. */
 bool text_to_size(const char *text, size_t *value);
 bool text_to_uint64(const char *text, uint64_t *value);
 bool text_to_double(const char *text, double *value);

@@ -1,0 +1,66 @@
+#include "core/layer.h"
+
+#include "core/random.h"
+
+#include <math.h>
+#include <string.h>
+
+/* One per layer_*.c, defined at the bottom of the file. */
+extern const struct layer_ops layer_conv2d, layer_dense, layer_flatten, layer_add;
+extern const struct layer_ops layer_relu, layer_leaky_relu, layer_tanh, layer_sigmoid;
+extern const struct layer_ops layer_maxpool, layer_avgpool, layer_dropout;
+extern const struct layer_ops layer_softmax, layer_linear;
+
+const struct layer_ops *const layer_types[] = {
+    &layer_conv2d, &layer_dense,   &layer_relu,    &layer_leaky_relu, &layer_sigmoid,
+    &layer_tanh,   &layer_maxpool, &layer_avgpool, &layer_dropout,    &layer_flatten,
+    &layer_add,    &layer_softmax, &layer_linear,
+};
+const size_t layer_type_count = OPTION_COUNT(layer_types);
+
+const struct layer_ops *layer_type_find(const char *type)
+{
+    for (size_t i = 0; i < layer_type_count; i++)
+        if (!strcmp(layer_types[i]->type, type))
+            return layer_types[i];
+    return NULL;
+}
+
+struct parameter *layer_add_parameter(struct layer *layer, const char *name, bool decay,
+                                      size_t dimension_count, const size_t *dimensions)
+{
+    struct parameter *p = &layer->parameters[layer->parameter_count++];
+    *p = (struct parameter){.name = name, .decay = decay, .dimension_count = dimension_count, .count = 1};
+    for (size_t i = 0; i < dimension_count; i++) {
+        p->dimensions[i] = dimensions[i];
+        p->count *= dimensions[i];
+    }
+    return p;
+}
+
+const float *layer_parameter(const struct layer *layer, const float *array, size_t i)
+{
+    return array && i < layer->parameter_count ? array + layer->parameters[i].offset : NULL;
+}
+
+float *layer_gradient(const struct layer *layer, float *array, size_t i)
+{
+    return array && i < layer->parameter_count ? array + layer->parameters[i].offset : NULL;
+}
+
+void layer_init_weight(const struct layer *layer, uint64_t seed, float *parameters, size_t i,
+                       enum layer_init kind, size_t fan_in, size_t fan_out)
+{
+    const struct parameter *p = &layer->parameters[i];
+    float *w = parameters + p->offset;
+    struct random_stream stream = random_stream(seed, RANDOM_INIT, (uint32_t)layer->index, (uint32_t)i, 0);
+    if (kind == LAYER_INIT_HE) {
+        float deviation = (float)sqrt(2.0 / (double)fan_in);
+        for (size_t e = 0; e < p->count; e++)
+            w[e] = deviation * random_normal(&stream, e);
+    } else {
+        float bound = (float)sqrt(6.0 / (double)(fan_in + fan_out));
+        for (size_t e = 0; e < p->count; e++)
+            w[e] = bound * (2 * random_uniform(&stream, e) - 1);
+    }
+}

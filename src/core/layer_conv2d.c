@@ -1,0 +1,122 @@
+#include "core/kernels/conv2d.h"
+#include "core/layer.h"
+
+struct options {
+    size_t filters;
+    struct pair kernel, stride, dilation;
+    struct padding padding;
+    size_t groups;
+    bool bias;
+    int init;               /* enum layer_init */
+    struct conv2d geometry; /* planned */
+};
+
+static const struct option options[] = {
+    {NULL, "filters", OPTION_SIZE, offsetof(struct options, filters), NULL, 1, 1 << 20, NULL,
+     "output channels"},
+    {NULL, "kernel", OPTION_PAIR, offsetof(struct options, kernel), NULL, 1, 1024, NULL, "window size"},
+    {NULL, "stride", OPTION_PAIR, offsetof(struct options, stride), "1", 1, 1024, NULL, "step of the window"},
+    {NULL, "padding", OPTION_PADDING, offsetof(struct options, padding), "valid", 0, 1024, NULL,
+     "zeros around the image; same: output size = ceil(input / stride)"},
+    {NULL, "dilation", OPTION_PAIR, offsetof(struct options, dilation), "1", 1, 1024, NULL,
+     "distance of neighbouring taps of the window"},
+    {NULL, "groups", OPTION_SIZE, offsetof(struct options, groups), "1", 1, 1 << 20, NULL,
+     "channels are cut into so many groups that do not see each other"},
+    {NULL, "bias", OPTION_BOOL, offsetof(struct options, bias), "yes", 0, 0, NULL,
+     "add a number per output channel"},
+    {NULL, "init", OPTION_CHOICE, offsetof(struct options, init), "he", 0, 0, "he|glorot", "initial weights"},
+};
+
+static void plan_window(struct window *w, const struct padding *padding, size_t pad)
+{
+    if (padding->same) {
+        window_plan_same(w);
+    } else {
+        w->pad = w->pad_end = pad;
+        window_plan(w, false);
+    }
+}
+
+static enum status plan(struct layer *layer)
+{
+    struct options *o = layer->options;
+    struct shape in = layer->in[0];
+    if (in.c % o->groups || o->filters % o->groups)
+        return status_set(STATUS_USAGE,
+                          "groups = %zu must divide both input channels (%zu) and filters (%zu)", o->groups,
+                          in.c, o->filters);
+    struct conv2d *g = &o->geometry;
+    *g = (struct conv2d){
+        .h = {.in = in.h, .kernel = o->kernel.h, .stride = o->stride.h, .dilation = o->dilation.h},
+        .w = {.in = in.w, .kernel = o->kernel.w, .stride = o->stride.w, .dilation = o->dilation.w},
+        .c = in.c,
+        .oc = o->filters,
+        .groups = o->groups,
+    };
+    plan_window(&g->h, &o->padding, o->padding.sides.h);
+    plan_window(&g->w, &o->padding, o->padding.sides.w);
+    layer->out = (struct shape){g->h.out, g->w.out, g->oc};
+    layer_add_parameter(layer, "weight", true, 4,
+                        (size_t[]){g->oc, in.c / g->groups, g->h.kernel, g->w.kernel});
+    if (o->bias)
+        layer_add_parameter(layer, "bias", false, 1, &g->oc);
+    layer->multiply_adds = (double)(g->h.out * g->w.out) * (double)layer->parameters[0].count;
+    return STATUS_OK;
+}
+
+static void init(const struct layer *layer, uint64_t seed, float *parameters)
+{
+    const struct options *o = layer->options;
+    size_t taps = o->kernel.h * o->kernel.w, fan_in = taps * (o->geometry.c / o->groups);
+    layer_init_weight(layer, seed, parameters, 0, (enum layer_init)o->init, fan_in,
+                      taps * (o->filters / o->groups));
+}
+
+static size_t workspace(const struct layer *layer, size_t n, int threads)
+{
+    const struct options *o = layer->options;
+    return conv2d_workspace(&o->geometry, n, threads);
+}
+
+static void forward(const struct layer *layer, const struct pass *pass)
+{
+    const struct options *o = layer->options;
+    conv2d_forward(&o->geometry, pass->n, layer->x[0], layer_parameter(layer, pass->parameters, 0),
+                   layer_parameter(layer, pass->parameters, 1), layer->y, pass->workspace, pass->threads);
+}
+
+static void backward(const struct layer *layer, const struct pass *pass)
+{
+    const struct options *o = layer->options;
+    if (layer->dx[0])
+        conv2d_backward_input(&o->geometry, pass->n, layer->dy, layer_parameter(layer, pass->parameters, 0),
+                              layer->dx[0], pass->workspace, pass->threads);
+    if (pass->gradients)
+        conv2d_backward_weight(&o->geometry, pass->n, layer->x[0], layer->dy,
+                               layer_gradient(layer, pass->gradients, 0),
+                               layer_gradient(layer, pass->gradients, 1), pass->workspace, pass->threads);
+}
+
+static void reference(const struct layer *layer, const struct pass *pass, const double *parameters,
+                      const double *const x[], double *y)
+{
+    const struct options *o = layer->options;
+    conv2d_reference(&o->geometry, pass->n, x[0], parameters + layer->parameters[0].offset,
+                     o->bias ? parameters + layer->parameters[1].offset : NULL, y);
+}
+
+const struct layer_ops layer_conv2d = {
+    .type = "conv2d",
+    .help = "convolution",
+    .options_size = sizeof(struct options),
+    .options = options,
+    .option_count = OPTION_COUNT(options),
+    .input_min = 1,
+    .input_max = 1,
+    .plan = plan,
+    .init = init,
+    .workspace = workspace,
+    .forward = forward,
+    .backward = backward,
+    .reference = reference,
+};

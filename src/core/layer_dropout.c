@@ -1,0 +1,93 @@
+#include "core/layer.h"
+#include "core/random.h"
+
+#include <string.h>
+
+struct options {
+    double rate;
+};
+
+static const struct option options[] = {
+    {NULL, "rate", OPTION_REAL, offsetof(struct options, rate), "0.5", 0, 0.999, NULL,
+     "share of the numbers that is set to zero in training; the rest is scaled by 1/(1-rate)"},
+};
+
+/* Elements per piece of work: a multiple of the random words in a block, small enough for the stack. */
+enum { PIECE = 1024 };
+
+static struct random_stream mask_stream(const struct layer *layer, const struct pass *pass)
+{
+    return random_stream(pass->seed, RANDOM_DROPOUT, (uint32_t)layer->index, pass->shard, pass->step);
+}
+
+/* Random words below this are dropped. */
+static uint32_t threshold(const struct layer *layer)
+{
+    const struct options *o = layer->options;
+    return (uint32_t)(o->rate * 0x1p32);
+}
+
+static double scale(const struct layer *layer)
+{
+    const struct options *o = layer->options;
+    return 1 / (1 - o->rate);
+}
+
+/* to = from with the mask of this layer, shard and step; forward and backward alike. */
+static void apply(const struct layer *layer, const struct pass *pass, const float *from, float *to)
+{
+    size_t count = pass->n * shape_count(layer->out);
+    struct random_stream stream = mask_stream(layer, pass);
+    uint32_t limit = threshold(layer);
+    float kept = (float)scale(layer);
+#pragma omp parallel for num_threads(pass->threads) schedule(static)
+    for (size_t first = 0; first < count; first += PIECE) {
+        uint32_t words[PIECE];
+        size_t piece = count - first < PIECE ? count - first : PIECE;
+        random_blocks(&stream, (uint32_t)(first / 4), (piece + 3) / 4, words);
+        for (size_t i = 0; i < piece; i++)
+            to[first + i] = words[i] >= limit ? from[first + i] * kept : 0;
+    }
+}
+
+static void forward(const struct layer *layer, const struct pass *pass)
+{
+    if (pass->training)
+        apply(layer, pass, layer->x[0], layer->y);
+    else if (layer->y != layer->x[0])
+        memcpy(layer->y, layer->x[0], pass->n * shape_count(layer->out) * sizeof *layer->y);
+}
+
+static void backward(const struct layer *layer, const struct pass *pass)
+{
+    if (layer->dx[0])
+        apply(layer, pass, layer->dy, layer->dx[0]);
+}
+
+static void reference(const struct layer *layer, const struct pass *pass, const double *parameters,
+                      const double *const x[], double *y)
+{
+    (void)parameters;
+    struct random_stream stream = mask_stream(layer, pass);
+    uint32_t words[4];
+    for (size_t i = 0; i < pass->n * shape_count(layer->out); i++) {
+        if (i % 4 == 0)
+            random_block(&stream, (uint32_t)(i / 4), words);
+        bool kept = words[i % 4] >= threshold(layer);
+        y[i] = !pass->training ? x[0][i] : kept ? x[0][i] * scale(layer) : 0;
+    }
+}
+
+const struct layer_ops layer_dropout = {
+    .type = "dropout",
+    .help = "sets random numbers to zero in training",
+    .options_size = sizeof(struct options),
+    .options = options,
+    .option_count = OPTION_COUNT(options),
+    .input_min = 1,
+    .input_max = 1,
+    .in_place = true,
+    .forward = forward,
+    .backward = backward,
+    .reference = reference,
+};

@@ -1,0 +1,108 @@
+#include "core/loss.h"
+
+#include <math.h>
+
+/* -log softmax(z)[class], and dz = scale * (softmax(z) - 1 at the class); y is softmax(z). Hit: the class has
+ * the largest output, of equals the first. */
+static void cross_entropy(size_t k, const float *z, const float *y, int32_t class, float scale, float *dz,
+                          struct loss_sum *sum)
+{
+    size_t best = 0;
+    float total = 0;
+    for (size_t j = 1; j < k; j++)
+        best = y[j] > y[best] ? j : best;
+    float largest = z[0];
+    for (size_t j = 1; j < k; j++)
+        largest = z[j] > largest ? z[j] : largest;
+    for (size_t j = 0; j < k; j++)
+        total += expf(z[j] - largest);
+    sum->loss += (double)logf(total) - (double)(z[class] - largest);
+    sum->hits += best == (size_t) class && y[best] == y[best]; /* not where the output is NaN */
+    sum->tries++;
+    for (size_t j = 0; dz && j < k; j++)
+        dz[j] = scale * (y[j] - (j == (size_t) class ? 1.0f : 0.0f));
+}
+
+/* mean over outputs of max(z, 0) - z t + log(1 + exp(-|z|)), and dz = scale / k * (y - t) */
+static void binary_cross_entropy(size_t k, const float *z, const float *y, const float *t, float scale,
+                                 float *dz, struct loss_sum *sum)
+{
+    double loss = 0;
+    for (size_t j = 0; j < k; j++) {
+        loss += (double)((z[j] > 0 ? z[j] : 0) - z[j] * t[j] + log1pf(expf(-fabsf(z[j]))));
+        sum->hits += (y[j] > 0.5f) == (t[j] > 0.5f) && y[j] == y[j];
+        if (dz)
+            dz[j] = scale / (float)k * (y[j] - t[j]);
+    }
+    sum->loss += loss / (double)k;
+    sum->tries += k;
+}
+
+/* mean over outputs of (y - t)^2, and dz = scale / k * 2 (y - t) */
+static void squared_error(size_t k, const float *y, const float *t, float scale, float *dz,
+                          struct loss_sum *sum)
+{
+    double loss = 0;
+    for (size_t j = 0; j < k; j++) {
+        float difference = y[j] - t[j];
+        loss += (double)difference * (double)difference;
+        if (dz)
+            dz[j] = 2 * scale / (float)k * difference;
+    }
+    sum->loss += loss / (double)k;
+}
+
+struct loss_sum loss_compute(enum loss_kind kind, size_t n, size_t k, const float *z, const float *y,
+                             struct labels labels, float scale, float *dz)
+{
+    struct loss_sum sum = {.samples = n};
+    for (size_t i = 0; i < n; i++) {
+        float *row = dz ? dz + i * k : NULL;
+        if (kind == LOSS_CROSS_ENTROPY)
+            cross_entropy(k, z + i * k, y + i * k, labels.classes[i], scale, row, &sum);
+        else if (kind == LOSS_BINARY_CROSS_ENTROPY)
+            binary_cross_entropy(k, z + i * k, y + i * k, labels.values + i * k, scale, row, &sum);
+        else
+            squared_error(k, y + i * k, labels.values + i * k, scale, row, &sum);
+    }
+    return sum;
+}
+
+static double reference_row(enum loss_kind kind, size_t k, const double *z, int32_t class, const float *t)
+{
+    double loss = 0, total = 0;
+    for (size_t j = 0; j < k; j++) {
+        double y = 1 / (1 + exp(-z[j]));
+        if (kind == LOSS_CROSS_ENTROPY)
+            total += exp(z[j] - z[class]);
+        else if (kind == LOSS_BINARY_CROSS_ENTROPY)
+            loss -= (t[j] * log(y) + (1 - t[j]) * log1p(-y)) / (double)k;
+        else
+            loss += (z[j] - t[j]) * (z[j] - t[j]) / (double)k;
+    }
+    return kind == LOSS_CROSS_ENTROPY ? log(total) : loss;
+}
+
+double loss_reference(enum loss_kind kind, size_t n, size_t k, const double *z, struct labels labels)
+{
+    double loss = 0;
+    for (size_t i = 0; i < n; i++)
+        loss += reference_row(kind, k, z + i * k, labels.classes ? labels.classes[i] : 0,
+                              labels.values ? labels.values + i * k : NULL);
+    return loss;
+}
+
+struct loss_sum loss_add(struct loss_sum a, struct loss_sum b)
+{
+    return (struct loss_sum){a.loss + b.loss, a.samples + b.samples, a.hits + b.hits, a.tries + b.tries};
+}
+
+double loss_mean(struct loss_sum sum)
+{
+    return sum.samples ? sum.loss / (double)sum.samples : NAN;
+}
+
+double loss_accuracy(struct loss_sum sum)
+{
+    return sum.tries ? (double)sum.hits / (double)sum.tries : NAN;
+}
