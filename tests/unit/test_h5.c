@@ -1,0 +1,175 @@
+#include "io/h5.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "support/scratch.h"
+
+static void expect_open_error(const char *path, const char *words)
+{
+    hid_t file;
+    assert_failure(h5_open(path, STATUS_DATA, &file), STATUS_DATA, path, words, NULL);
+    assert_true(file < 0);
+}
+
+static void test_open_tells_failures_apart(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("a.h5");
+    expect_open_error(path, "no such file");
+    expect_open_error(scratch_path(""), "is a folder");
+    scratch_write(path, "", 0);
+    expect_open_error(path, "empty file");
+    scratch_write(path, "not a bit of it", 15);
+    expect_open_error(path, "not an HDF5 file");
+    if (geteuid() != 0) {
+        chmod(path, 0);
+        expect_open_error(path, "Permission denied");
+        chmod(path, 0600);
+    }
+}
+
+static hid_t new_file(void)
+{
+    h5_quiet();
+    hid_t file = H5Fcreate(scratch_path("a.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(file >= 0);
+    return file;
+}
+
+static void test_open_tells_truncated(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("a.h5");
+    hid_t file = new_file();
+    assert_true(h5_write_u64(file, "n", 1));
+    assert_true(H5Fclose(file) >= 0);
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(h5_open(path, STATUS_DATA, &file), STATUS_OK);
+    H5Fclose(file);
+    for (off_t size = info.st_size - 1; size > 96; size -= 97) {
+        assert_int_equal(truncate(path, size), 0);
+        expect_open_error(path, "truncated");
+    }
+}
+
+static void test_numbers_come_back(void **state)
+{
+    (void)state;
+    hid_t file = new_file();
+    uint64_t u = 0;
+    double d = 0;
+    assert_true(h5_write_u64(file, "u", 1));
+    assert_true(h5_write_u64(file, "u", UINT64_MAX));
+    assert_true(h5_write_double(file, "d", -0.1));
+    assert_true(h5_read_u64(file, "u", &u) && u == UINT64_MAX);
+    assert_true(h5_read_double(file, "d", &d) && d == -0.1);
+    assert_false(h5_read_u64(file, "d", &u));
+    assert_false(h5_read_u64(file, "missing", &u));
+    assert_false(h5_read_double(file, "missing", &d));
+    assert_true(h5_has_attribute(file, "u"));
+    assert_false(h5_has_attribute(file, "missing"));
+
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t negative = H5Acreate2(file, "negative", H5T_STD_I32BE, space, H5P_DEFAULT, H5P_DEFAULT);
+    int minus_one = -1;
+    assert_true(H5Awrite(negative, H5T_NATIVE_INT, &minus_one) >= 0);
+    u = 7;
+    assert_false(h5_read_u64(file, "negative", &u));
+    assert_int_equal(u, 7);
+    H5Aclose(negative);
+    H5Sclose(space);
+    H5Fclose(file);
+}
+
+static void test_lists_come_back(void **state)
+{
+    (void)state;
+    hid_t file = new_file();
+    const float values[] = {0.25f, -1.5f, 3e38f};
+    const char *const names[] = {"T-shirt/top", "", "Größe"};
+    float *read = NULL;
+    char **texts = NULL;
+    size_t count = 0;
+    assert_true(h5_write_floats(file, "values", values, 3));
+    assert_true(h5_read_floats(file, "values", &read, &count));
+    assert_int_equal(count, 3);
+    assert_memory_equal(read, values, sizeof values);
+    free(read);
+    assert_true(h5_write_texts(file, "names", names, 3));
+    assert_true(h5_read_texts(file, "names", &texts, &count));
+    assert_int_equal(count, 3);
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(texts[i], names[i]);
+        free(texts[i]);
+    }
+    free(texts);
+    assert_false(h5_read_floats(file, "names", &read, &count));
+    assert_false(h5_read_texts(file, "values", &texts, &count));
+    H5Fclose(file);
+}
+
+static void test_texts_of_others(void **state)
+{
+    (void)state;
+    hid_t file = new_file();
+    hid_t space = H5Screate(H5S_SCALAR), variable = H5Tcopy(H5T_C_S1), padded = H5Tcopy(H5T_FORTRAN_S1);
+    H5Tset_size(variable, H5T_VARIABLE);
+    H5Tset_cset(variable, H5T_CSET_UTF8);
+    H5Tset_size(padded, 8);
+    const char *word = "variable";
+    hid_t a = H5Acreate2(file, "variable", variable, space, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t b = H5Acreate2(file, "padded", padded, space, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Awrite(a, variable, &word) >= 0);
+    assert_true(H5Awrite(b, padded, "ab cd   ") >= 0);
+    H5Aclose(a);
+    H5Aclose(b);
+    char *text = NULL;
+    assert_true(h5_read_text(file, "variable", &text));
+    assert_string_equal(text, "variable");
+    free(text);
+    assert_true(h5_read_text(file, "padded", &text));
+    assert_string_equal(text, "ab cd");
+    free(text);
+    assert_true(h5_write_text(file, "own", "NHWC"));
+    assert_true(h5_read_text(file, "own", &text));
+    assert_string_equal(text, "NHWC");
+    free(text);
+    assert_false(h5_read_text(file, "missing", &text));
+    H5Tclose(variable);
+    H5Tclose(padded);
+    H5Sclose(space);
+    H5Fclose(file);
+}
+
+static void test_too_long_a_text_fails(void **state)
+{
+    (void)state;
+    hid_t file = new_file();
+    char *text = malloc(70001);
+    assert_non_null(text);
+    memset(text, 'x', 70000);
+    text[70000] = 0;
+    assert_false(h5_write_text(file, "long", text));
+    free(text);
+    H5Fclose(file);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_open_tells_failures_apart), cmocka_unit_test(test_open_tells_truncated),
+        cmocka_unit_test(test_numbers_come_back),         cmocka_unit_test(test_lists_come_back),
+        cmocka_unit_test(test_texts_of_others),           cmocka_unit_test(test_too_long_a_text_fails),
+    };
+    return cmocka_run_group_tests(tests, scratch_create, scratch_destroy);
+}
