@@ -1,0 +1,84 @@
+#include "dist/comm.h"
+
+#include "core/log.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What launchers set for the processes that they start: Open MPI, PMIx (srun, prterun), PMI (Slurm, Hydra).
+ */
+static bool launched(void)
+{
+    static const char *const marks[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (getenv(marks[i]))
+            return true;
+    return false;
+}
+
+enum status comm_create(struct comm *comm, int *argc, char ***argv)
+{
+    *comm = (struct comm){.size = 1};
+    if (gethostname(comm->host, sizeof comm->host - 1))
+        strcpy(comm->host, "unknown host");
+    if (launched()) {
+        int provided;
+        if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+            return status_set(STATUS_INTERNAL, "MPI did not start");
+        MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank);
+        MPI_Comm_size(MPI_COMM_WORLD, &comm->size);
+    }
+    log_set_rank(comm->rank, comm->size, comm->host);
+    return STATUS_OK;
+}
+
+void comm_destroy(struct comm *comm)
+{
+    int started = 0, ended = 0;
+    MPI_Initialized(&started);
+    MPI_Finalized(&ended);
+    if (started && !ended)
+        MPI_Finalize();
+    *comm = (struct comm){.size = 1};
+}
+
+static void broadcast(void *data, int bytes, int root)
+{
+    MPI_Bcast(data, bytes, MPI_BYTE, root, MPI_COMM_WORLD);
+}
+
+enum status comm_broadcast_text(const struct comm *comm, enum status status, char **text)
+{
+    if (comm->size == 1)
+        return status;
+    int length = comm->rank == 0 && !status ? (int)strlen(*text) + 1 : 0;
+    broadcast(&length, sizeof length, 0);
+    if (length == 0)
+        return comm_agree(comm, status);
+    if (comm->rank != 0)
+        *text = malloc((size_t)length);
+    status = comm_agree(comm, *text ? STATUS_OK : status_no_memory("a text", (size_t)length));
+    if (!status)
+        broadcast(*text, length, 0);
+    return status;
+}
+
+enum status comm_agree(const struct comm *comm, enum status status)
+{
+    if (comm->size == 1)
+        return status;
+    struct {
+        int status, rank;
+    } mine = {(int)status, comm->rank}, worst;
+    MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, MPI_COMM_WORLD);
+    if (worst.status == STATUS_OK)
+        return STATUS_OK;
+    char message[STATUS_MESSAGE_MAX];
+    snprintf(message, sizeof message, "rank %d on %.200s: %.1500s", comm->rank, comm->host, status_message());
+    broadcast(message, sizeof message, worst.rank);
+    return status_set((enum status)worst.status, "%s", message);
+}

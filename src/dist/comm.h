@@ -1,0 +1,29 @@
+#pragma once
+/* The ranks of a job. A program that was not started by mpirun or srun is a job of one rank and never touches
+ * MPI, so that it starts at once and needs no daemon. */
+#include "core/status.h"
+
+#include <stddef.h>
+
+enum { COMM_HOST_MAX = 256 };
+
+struct comm {
+    int rank, size;
+    char host[COMM_HOST_MAX];
+};
+
+/* Collective: starts MPI where a launcher's environment is seen, and tells the log who this rank is. `comm`
+ * must outlive the log's use. */
+enum status comm_create(struct comm *comm, int *argc, char ***argv);
+
+/* Collective: ends MPI, where it was started. */
+void comm_destroy(struct comm *comm);
+
+/* Collective: rank 0's text of any length becomes everybody's. On rank 0 `text` is given, elsewhere set to
+ * memory that the caller frees. `status` is rank 0's, if it failed to get the text: all ranks then return it,
+ * with rank 0's message. */
+enum status comm_broadcast_text(const struct comm *comm, enum status status, char **text);
+
+/* Collective: the worst status of all ranks, with the message of the lowest rank that has it; that message
+ * then names the rank and its host where there are several. */
+enum status comm_agree(const struct comm *comm, enum status status);
