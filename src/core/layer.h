@@ -102,7 +102,7 @@ struct layer_ops {
      * NULL: zeros. */
     void (*init)(const struct layer *layer, uint64_t seed, float *parameters);
 
-    /* Bytes of workspace for n samples and this many threads, both passes. NULL: none. */
+    /* Bytes of workspace for n samples or fewer and this many threads, both passes. NULL: none. */
     size_t (*workspace)(const struct layer *layer, size_t n, int threads);
 
     /* y from x. */

@@ -26,7 +26,8 @@ struct sizes {
     size_t tile_rows; /* output rows in a tile */
     size_t tiles;
     size_t partials, tiles_per_partial;
-    bool pointwise; /* 1x1, stride 1, no padding: x itself is the matrix of columns */
+    size_t partials_most; /* never fewer for more rows, as `partials` may be: what workspace is taken for */
+    bool pointwise;       /* 1x1, stride 1, no padding: x itself is the matrix of columns */
 };
 
 static struct sizes conv2d_sizes(const struct conv2d *g, size_t n)
@@ -45,6 +46,7 @@ static struct sizes conv2d_sizes(const struct conv2d *g, size_t n)
     partials = min_size(partials < 2 ? 2 : partials, PARTIALS_MAX);
     s.tiles_per_partial = (s.tiles + partials - 1) / partials;
     s.partials = (s.tiles + s.tiles_per_partial - 1) / s.tiles_per_partial;
+    s.partials_most = min_size(partials, s.rows);
     return s;
 }
 
@@ -77,7 +79,7 @@ size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads)
     struct sizes s = conv2d_sizes(g, n);
     struct workspace w = conv2d_layout(g, &s, NULL);
     return sizeof(float) *
-           (round_floats(s.weights) + s.partials * w.partial_floats + (size_t)threads * w.column_floats);
+           (round_floats(s.weights) + s.partials_most * w.partial_floats + (size_t)threads * w.column_floats);
 }
 
 /* Where weight (o, i, ky, kx) lies when packed: (group, ky, kx, i, o within the group). */

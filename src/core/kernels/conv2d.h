@@ -14,7 +14,7 @@ struct conv2d {
     size_t c, oc, groups; /* channels in and out, both divisible by groups */
 };
 
-/* Bytes of workspace that each function needs for n images. */
+/* Bytes of workspace that each function needs for n images or fewer. */
 size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads);
 
 /* x (n, h, w, c), weight (oc, c/groups, kh, kw), bias (oc) or NULL, y (n, oh, ow, oc). */
