@@ -1,0 +1,49 @@
+#include "support/network_text.h"
+
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { LINES_MAX = 64, WHERE_MAX = 32 };
+
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t length = strlen(text);
+    while (length && isspace((unsigned char)text[length - 1]))
+        text[--length] = 0;
+    return text;
+}
+
+enum status network_from_text(struct network *network, struct shape input, const char *text)
+{
+    struct layer_line lines[LINES_MAX];
+    char where[LINES_MAX][WHERE_MAX], *copy = strdup(text), *rest = copy;
+    size_t count = 0;
+    for (int number = 1; rest; number++) {
+        char *line = trim(strsep(&rest, "\n")), *equals = strchr(line, '=');
+        if (!*line)
+            continue;
+        assert_non_null(equals);
+        assert_true(count < LINES_MAX);
+        *equals = 0;
+        snprintf(where[count], WHERE_MAX, "test.ini:%d", number);
+        lines[count] = (struct layer_line){trim(line), trim(equals + 1), where[count]};
+        count++;
+    }
+    enum status status = network_plan(network, input, lines, count);
+    free(copy);
+    return status;
+}
+
+void network_must_plan(struct network *network, struct shape input, const char *text)
+{
+    if (network_from_text(network, input, text))
+        fail_msg("%s\n%s", status_message(), text);
+}

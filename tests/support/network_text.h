@@ -1,0 +1,10 @@
+#pragma once
+/* A network from [network] lines in a string, as they would stand in an INI file: for tests. */
+#include "core/network.h"
+
+/* Lines are separated by '\n'; blank ones are passed over. Messages name them as "test.ini:3". Plans only;
+ * the caller binds and destroys. */
+enum status network_from_text(struct network *network, struct shape input, const char *text);
+
+/* The same; a failure fails the running cmocka test with the message. */
+void network_must_plan(struct network *network, struct shape input, const char *text);

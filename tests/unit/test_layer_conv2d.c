@@ -1,0 +1,223 @@
+/* conv2d against the formula, over a grid of windows. */
+#include "support/array.h"
+#include "support/naive.h"
+#include "support/network_text.h"
+#include "support/probe.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SAME = -1 };
+
+static const struct row {
+    size_t n, h, w, c, filters, groups, kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
+    int padding_h, padding_w;
+    const char *bias;
+} rows[] = {
+    {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
+    {1, 7, 5, 1, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1, "yes"},
+    {5, 8, 8, 3, 4, 1, 3, 3, 1, 1, 1, 1, SAME, SAME, "yes"},
+    {2, 9, 11, 17, 33, 1, 3, 3, 1, 1, 1, 1, SAME, SAME, "yes"},
+    {1, 5, 6, 33, 17, 1, 5, 3, 1, 1, 1, 1, 2, 1, "no"},
+    /* pointwise, where the image itself is the matrix */
+    {5, 7, 3, 17, 5, 1, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
+    {3, 6, 5, 6, 9, 3, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
+    {2, 5, 7, 4, 3, 1, 1, 1, 2, 3, 1, 1, 0, 0, "yes"},
+    {2, 3, 4, 2, 3, 1, 1, 1, 1, 1, 1, 1, 2, 1, "yes"},
+    /* even kernels, `same` with the odd row at the end */
+    {2, 6, 7, 2, 3, 1, 2, 2, 1, 1, 1, 1, SAME, SAME, "yes"},
+    {2, 7, 6, 2, 3, 1, 4, 2, 1, 1, 1, 1, SAME, SAME, "yes"},
+    {1, 9, 10, 2, 3, 1, 3, 4, 2, 2, 1, 1, SAME, SAME, "yes"},
+    {1, 11, 8, 2, 2, 1, 2, 5, 3, 2, 2, 1, SAME, SAME, "yes"},
+    {1, 5, 5, 1, 2, 1, 2, 2, 4, 3, 1, 1, SAME, SAME, "yes"},
+    {2, 2, 1, 2, 2, 1, 5, 5, 1, 1, 1, 1, SAME, SAME, "yes"},
+    /* strides, also beyond the kernel */
+    {2, 9, 14, 3, 5, 1, 3, 2, 2, 1, 1, 1, 1, 0, "yes"},
+    {5, 11, 10, 2, 4, 1, 2, 2, 4, 3, 1, 1, 0, 0, "yes"},
+    {1, 4, 4, 1, 2, 1, 3, 3, 9, 9, 1, 1, 0, 0, "yes"},
+    /* dilation */
+    {2, 9, 8, 2, 3, 1, 3, 3, 1, 1, 2, 2, 2, 2, "yes"},
+    {1, 13, 9, 3, 2, 1, 2, 3, 2, 1, 4, 3, 1, 2, "no"},
+    {2, 10, 7, 2, 2, 1, 3, 2, 1, 1, 3, 5, SAME, SAME, "yes"},
+    {1, 4, 4, 1, 1, 1, 2, 2, 1, 1, 6, 6, 3, 3, "yes"},
+    /* groups and depthwise */
+    {3, 7, 6, 4, 6, 2, 3, 3, 1, 1, 1, 1, SAME, SAME, "yes"},
+    {2, 7, 5, 17, 17, 17, 3, 3, 1, 1, 1, 1, 1, 1, "yes"},
+    {1, 8, 9, 3, 12, 3, 3, 2, 2, 2, 1, 2, 1, 1, "no"},
+    {1, 5, 5, 6, 3, 3, 2, 2, 1, 1, 1, 1, 0, 0, "yes"},
+    /* more padding than the kernel can fill: windows that see nothing of the image */
+    {2, 3, 4, 2, 3, 1, 2, 3, 1, 1, 1, 1, 4, 5, "yes"},
+    {1, 2, 2, 1, 1, 1, 3, 3, 2, 3, 3, 2, 7, 6, "yes"},
+    /* the kernel covers the whole image */
+    {5, 6, 4, 3, 8, 1, 6, 4, 1, 1, 1, 1, 0, 0, "yes"},
+    {1, 3, 3, 2, 2, 1, 7, 7, 1, 1, 1, 1, 3, 3, "yes"},
+    /* rows and columns alone */
+    {2, 1, 13, 3, 4, 1, 1, 5, 1, 2, 1, 1, 0, 2, "yes"},
+    {2, 13, 1, 3, 4, 1, 5, 1, 2, 1, 1, 1, 2, 0, "yes"},
+    /* enough for several tiles and several partial sums of weight gradients */
+    {9, 30, 31, 8, 16, 1, 3, 3, 1, 1, 1, 1, SAME, SAME, "yes"},
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static struct shape row_shape(const struct row *r)
+{
+    return (struct shape){r->h, r->w, r->c};
+}
+
+static void row_text(const struct row *r, char text[512])
+{
+    char padding[64] = "same";
+    if (r->padding_h != SAME)
+        snprintf(padding, sizeof padding, "%dx%d", r->padding_h, r->padding_w);
+    snprintf(
+        text, 512,
+        "probe = conv2d filters=%zu kernel=%zux%zu stride=%zux%zu dilation=%zux%zu groups=%zu padding=%s "
+        "bias=%s" PROBE_TAIL,
+        r->filters, r->kernel_h, r->kernel_w, r->stride_h, r->stride_w, r->dilation_h, r->dilation_w,
+        r->groups, padding, r->bias);
+}
+
+static struct naive_window row_window(const struct row *r)
+{
+    struct naive_window v = {
+        .n = r->n,
+        .h = r->h,
+        .w = r->w,
+        .c = r->c,
+        .oc = r->filters,
+        .groups = r->groups,
+        .kernel = {r->kernel_h, r->kernel_w},
+        .stride = {r->stride_h, r->stride_w},
+        .dilation = {r->dilation_h, r->dilation_w},
+        .same = r->padding_h == SAME,
+    };
+    if (!v.same) {
+        v.padding[0] = (size_t)r->padding_h;
+        v.padding[1] = (size_t)r->padding_w;
+    }
+    naive_window_plan(&v);
+    return v;
+}
+
+static void check_plan(const struct layer *layer, const struct naive_window *v, bool bias)
+{
+    assert_true(shape_equal(layer->out, (struct shape){v->out[0], v->out[1], v->oc}));
+    assert_int_equal(layer->parameter_count, bias ? 2 : 1);
+    const struct parameter *p = layer->parameters;
+    const size_t dimensions[4] = {v->oc, v->c / v->groups, v->kernel[0], v->kernel[1]};
+    assert_string_equal(p[0].name, "weight");
+    assert_int_equal(p[0].dimension_count, 4);
+    assert_memory_equal(p[0].dimensions, dimensions, sizeof dimensions);
+    assert_true(p[0].decay);
+    if (!bias)
+        return;
+    assert_string_equal(p[1].name, "bias");
+    assert_int_equal(p[1].dimension_count, 1);
+    assert_int_equal(p[1].dimensions[0], v->oc);
+    assert_false(p[1].decay);
+}
+
+static void check_row(const struct row *r)
+{
+    struct naive_window v = row_window(r);
+    bool bias = !strcmp(r->bias, "yes");
+    char text[512];
+    struct probe probe;
+    row_text(r, text);
+    probe_create(&probe, row_shape(r), text, v.n);
+    check_plan(&probe.layer, &v, bias);
+
+    size_t weights = probe.layer.parameters[0].count;
+    double *x = array_doubles(probe.x[0], probe.x_count), *dy = array_doubles(probe.dy, probe.y_count);
+    double *w = array_doubles(probe.parameters, probe.parameter_count);
+    double *y = array_bytes(probe.y_count * sizeof *y), *dx = array_bytes(probe.x_count * sizeof *dx);
+    double *dw = array_bytes(probe.parameter_count * sizeof *dw);
+    naive_conv2d(&v, x, w, bias ? w + weights : NULL, y);
+    naive_conv2d_backward(&v, x, w, dy, dx, dw, bias ? dw + weights : NULL);
+    probe_check(&probe, &(struct probe_truth){.y = y, .dx = {dx}, .gradients = dw});
+    free(x);
+    free(dy);
+    free(w);
+    free(y);
+    free(dx);
+    free(dw);
+    probe_destroy(&probe);
+}
+
+static void test_grid(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++) {
+        print_message("row %zu\n", i);
+        check_row(&rows[i]);
+    }
+}
+
+/* The last batch of an epoch is smaller than the one that memory was taken for. */
+static void test_workspace_suffices_for_fewer_samples(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++) {
+        char text[512];
+        struct network network;
+        row_text(&rows[i], text);
+        network_must_plan(&network, row_shape(&rows[i]), text);
+        const struct layer *layer = network_find(&network, "probe");
+        size_t before = 0;
+        for (size_t n = 1; n <= 40; n++) {
+            size_t bytes = layer->ops->workspace(layer, n, 3);
+            if (bytes < before)
+                fail_msg("row %zu: %zu bytes for %zu samples, but %zu for one fewer", i, bytes, n, before);
+            before = bytes;
+        }
+        network_destroy(&network);
+    }
+}
+
+static void assert_refused(struct shape input, const char *line, const char *part)
+{
+    struct network network;
+    char text[512];
+    snprintf(text, sizeof text, "c = %s" PROBE_TAIL, line);
+    assert_int_equal(network_from_text(&network, input, text), STATUS_USAGE);
+    if (!strstr(status_message(), part) || !strstr(status_message(), "test.ini:1") ||
+        !strstr(status_message(), "`c`"))
+        fail_msg("%s\nsays: %s\nand not: %s", line, status_message(), part);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    struct shape input = {5, 6, 4};
+    assert_refused(input, "conv2d filters=2 kernel=6", "empty");
+    assert_refused(input, "conv2d filters=2 kernel=3 dilation=3", "empty");
+    assert_refused(input, "conv2d filters=2 kernel=1x7 padding=9x0", "empty");
+    assert_refused(input, "conv2d filters=6 kernel=3 groups=3", "groups");
+    assert_refused(input, "conv2d filters=6 kernel=3 groups=4", "groups");
+    assert_refused(input, "conv2d filters=0 kernel=3", "filters");
+    assert_refused(input, "conv2d filters=2 kernel=0", "kernel");
+    assert_refused(input, "conv2d filters=2 kernel=3 stride=0", "stride");
+    assert_refused(input, "conv2d filters=2 kernel=3 groups=0", "groups");
+    assert_refused(input, "conv2d filters=2 kernel=3x3x3", "kernel");
+    assert_refused(input, "conv2d filters=2 kernel=3 padding=some", "padding");
+    assert_refused(input, "conv2d filters=2 kernel=3 padding=-1", "padding");
+    assert_refused(input, "conv2d filters=2 kernel=3 bias=perhaps", "bias");
+    assert_refused(input, "conv2d kernel=3", "filters");
+    assert_refused(input, "conv2d filters=2", "kernel");
+    assert_refused(input, "conv2d filters=65536 kernel=1024 padding=512", "parameters");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_grid),
+        cmocka_unit_test(test_workspace_suffices_for_fewer_samples),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
