@@ -61,11 +61,10 @@ missing_of()
 }
 known_of()
 {
-    local name policy
-    while read -r name; do
-        policy=$(LC_ALL=C apt-cache policy "$name" 2>/dev/null)
-        if grep -q '^  Candidate: [^(]' <<<"$policy"; then echo "$name"; fi
-    done
+    local names
+    mapfile -t names
+    [ ${#names[@]} -eq 0 ] || LC_ALL=C apt-cache policy "${names[@]}" 2>/dev/null |
+        awk '/^[^ ]/ { sub(/:$/, ""); name = $0 } /^  Candidate: [^(]/ { print name }'
 }
 
 # What is needed, for somebody who installs it in another way.
@@ -81,6 +80,17 @@ tell()
 apt()
 {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" </dev/null
+}
+
+# Somebody else may hold the lock on the lists, which apt-get update does not wait for.
+update()
+{
+    local try
+    for try in 1 2 3; do
+        ! apt update || return 0
+        [ $try = 3 ] || sleep 10
+    done
+    return 1
 }
 
 [ $# -eq 1 ] || { usage >&2; exit 2; }
@@ -113,22 +123,25 @@ else
 fi
 
 # The package lists are fetched when one of the names is not on them yet, or when installing fails as it does with old lists.
-all=("${missing[@]}" "${missing_optional[@]}")
+mapfile -t all < <(printf '%s\n' "${missing[@]}" "${missing_optional[@]}" | sed '/^$/d')
 fresh=no
 if [ "$(printf '%s\n' "${all[@]}" | known_of | wc -l)" -lt ${#all[@]} ]; then
-    apt update || echo "warning: apt-get update failed; going on with the package lists there are" >&2
+    update || echo "warning: apt-get update failed; going on with the package lists there are" >&2
     fresh=yes
 fi
-mapfile -t unknown < <(printf '%s\n' "${missing[@]}" | sed '/^$/d' | grep -vxFf <(printf '%s\n' "${missing[@]}" | known_of) || true)
+mapfile -t wanted < <(printf '%s\n' "${all[@]}" | known_of)
+unknown=()
+for name in "${missing[@]}"; do
+    [[ " ${wanted[*]} " == *" $name "* ]] || unknown+=("$name")
+done
 if [ ${#unknown[@]} -gt 0 ]; then
     echo "error: this system's package sources do not have: ${unknown[*]}" >&2
     exit 1
 fi
-mapfile -t wanted < <(printf '%s\n' "${all[@]}" | sed '/^$/d' | known_of)
 [ ${#wanted[@]} -gt 0 ] || exit 0
 echo "installing ${wanted[*]}"
 if ! apt install --no-install-recommends "${wanted[@]}"; then
-    if [ $fresh = yes ] || ! apt update || ! apt install --no-install-recommends "${wanted[@]}"; then
+    if [ $fresh = yes ] || ! update || ! apt install --no-install-recommends "${wanted[@]}"; then
         echo "error: apt-get could not install ${wanted[*]}" >&2
         exit 1
     fi
