@@ -59,9 +59,12 @@ enum status comm_broadcast_text(const struct comm *comm, enum status status, cha
     broadcast(&length, sizeof length, 0);
     if (length == 0)
         return comm_agree(comm, status);
-    if (comm->rank != 0)
+    if (comm->rank != 0) {
         *text = malloc((size_t)length);
-    status = comm_agree(comm, *text ? STATUS_OK : status_no_memory("a text", (size_t)length));
+        if (!*text)
+            status = status_no_memory("a text", (unsigned)length);
+    }
+    status = comm_agree(comm, status);
     if (!status)
         broadcast(*text, length, 0);
     return status;
