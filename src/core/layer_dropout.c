@@ -33,8 +33,7 @@ static double scale(const struct layer *layer)
     return 1 / (1 - o->rate);
 }
 
-/* to = from with the mask of this layer, shard and step; forward and backward alike. */
-static void apply(const struct layer *layer, const struct pass *pass, const float *from, float *to)
+static void apply_mask(const struct layer *layer, const struct pass *pass, const float *from, float *to)
 {
     size_t count = pass->n * shape_count(layer->out);
     struct random_stream stream = mask_stream(layer, pass);
@@ -50,12 +49,19 @@ static void apply(const struct layer *layer, const struct pass *pass, const floa
     }
 }
 
-static void forward(const struct layer *layer, const struct pass *pass)
+/* In training to = from with the mask of this layer, shard and step, else to = from; forward and backward
+ * alike. */
+static void apply(const struct layer *layer, const struct pass *pass, const float *from, float *to)
 {
     if (pass->training)
-        apply(layer, pass, layer->x[0], layer->y);
-    else if (layer->y != layer->x[0])
-        memcpy(layer->y, layer->x[0], pass->n * shape_count(layer->out) * sizeof *layer->y);
+        apply_mask(layer, pass, from, to);
+    else if (to != from)
+        memcpy(to, from, pass->n * shape_count(layer->out) * sizeof *to);
+}
+
+static void forward(const struct layer *layer, const struct pass *pass)
+{
+    apply(layer, pass, layer->x[0], layer->y);
 }
 
 static void backward(const struct layer *layer, const struct pass *pass)
