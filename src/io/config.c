@@ -206,25 +206,26 @@ static enum status visit(void *user, const char *section, const char *name, cons
     return prefix_place(p, name ? set_any(p, section, name, value) : check_section(section));
 }
 
-/* The word in from..to without blanks around it; false where it is empty or too long. */
-static bool copy_word(char out[INI_NAME_MAX], const char *from, const char *to)
+/* What is in from..to without blanks around it; false where it is too long. */
+static bool copy_trimmed(char *out, size_t size, const char *from, const char *to)
 {
     while (from < to && (*from == ' ' || *from == '\t'))
         from++;
     while (from < to && (to[-1] == ' ' || to[-1] == '\t'))
         to--;
-    snprintf(out, INI_NAME_MAX, "%.*s", (int)(to - from), from);
-    return from < to && to - from < INI_NAME_MAX;
+    snprintf(out, size, "%.*s", (int)(to - from), from);
+    return (size_t)(to - from) < size;
 }
 
 static enum status parse_override(struct parser *p)
 {
-    char section[INI_NAME_MAX], name[INI_NAME_MAX];
+    char section[INI_NAME_MAX], name[INI_NAME_MAX], value[INI_VALUE_MAX + 1];
     const char *equals = strchr(p->override, '='), *dot = strchr(p->override, '.');
-    if (!equals || !dot || dot > equals || !copy_word(section, p->override, dot) ||
-        !copy_word(name, dot + 1, equals))
+    if (!equals || !dot || dot > equals || !copy_trimmed(section, sizeof section, p->override, dot) ||
+        !section[0] || !copy_trimmed(name, sizeof name, dot + 1, equals) || !name[0])
         return status_set(STATUS_USAGE, "expected section.key=value");
-    const char *value = equals + 1 + strspn(equals + 1, " \t"), *fault = ini_value_fault(value);
+    copy_trimmed(value, sizeof value, equals + 1, equals + strlen(equals));
+    const char *fault = ini_value_fault(value);
     if (fault)
         return status_set(STATUS_USAGE, "this cannot be a value: %s", fault);
     enum status status = check_section(section);
