@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { TABLE_CHANNELS_MAX = 16 }; /* 16 KiB of tables stay in the first cache */
 
@@ -15,6 +16,20 @@ void dataset_destroy(struct dataset_split *split)
     free(split->class_names);
     normalization_destroy(&split->normalization);
     *split = (struct dataset_split){0};
+}
+
+bool dataset_shape_possible(struct shape s)
+{
+    bool empty = s.h == 0 || s.w == 0 || s.c == 0;
+    return !empty && s.c <= DATASET_CHANNELS_MAX && s.h <= INT32_MAX && s.w <= INT32_MAX &&
+           s.h * s.w <= INT32_MAX / s.c;
+}
+
+size_t dataset_bytes(size_t count, struct shape shape, size_t element)
+{
+    double bytes = (double)count * (double)shape.h * (double)shape.w * (double)shape.c * (double)element;
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    return bytes <= memory && bytes < (double)SIZE_MAX / 2 ? count * shape_count(shape) * element : 0;
 }
 
 enum status normalization_copy(struct normalization *to, const struct normalization *from)

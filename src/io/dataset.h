@@ -60,6 +60,14 @@ enum status dataset_fits(const struct dataset_split *split, enum loss_kind loss,
 void dataset_gather(const struct dataset_split *split, const struct normalization *normalization,
                     const size_t *indices, size_t n, float *x, int32_t *classes, float *values, int threads);
 
+/* Whether images can have that shape: nothing empty, no more channels than DATASET_CHANNELS_MAX, fewer than
+ * 2^31 numbers. */
+bool dataset_shape_possible(struct shape shape);
+
+/* Bytes of `count` samples with `element` bytes per number; 0 where that is more than this machine's memory.
+ */
+size_t dataset_bytes(size_t count, struct shape shape, size_t element);
+
 /* Copies; STATUS_INTERNAL for want of memory. */
 enum status normalization_copy(struct normalization *to, const struct normalization *from);
 void normalization_destroy(struct normalization *normalization);

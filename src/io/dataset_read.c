@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -80,23 +79,19 @@ static const char *type_text(char out[32], const struct array *a)
     return out;
 }
 
-/* Memory for count * item elements of `size` bytes, where this machine can have so much; NULL where `status`
- * is not OK, before or after. */
-static void *array_memory(const struct dataset_split *split, const struct array *a, size_t count, size_t item,
-                          size_t size, enum status *status)
+/* Memory for so many numbers, where this machine can have so much; NULL where `status` is not OK, before or
+ * after. */
+static void *array_memory(const struct dataset_split *split, const struct array *a, struct shape shape,
+                          size_t element, enum status *status)
 {
-    double bytes = (double)count * (double)item * (double)size;
-    double limit = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (*status)
-        return NULL;
-    if (bytes > limit || bytes > (double)(SIZE_MAX / 2)) {
-        *status = wrong(split, a->name, ": would take %.1f GiB of memory, this machine has %.1f GiB",
-                        bytes / 0x1p30, limit / 0x1p30);
-        return NULL;
-    }
-    void *memory = malloc(count * item * size);
-    if (!memory)
-        *status = status_no_memory("the dataset", (unsigned long long)bytes);
+    size_t bytes = dataset_bytes(split->count, shape, element);
+    if (!*status && bytes == 0)
+        *status =
+            wrong(split, a->name, ": more than this machine's memory: %zu samples of %zux%zux%zu numbers",
+                  split->count, shape.h, shape.w, shape.c);
+    void *memory = *status ? NULL : malloc(bytes);
+    if (!*status && !memory)
+        *status = status_no_memory("the dataset", bytes);
     return memory;
 }
 
@@ -136,19 +131,13 @@ static enum status images_shape(struct dataset_split *split, const struct array 
     split->is_float = !byte;
     if (a->dims[0] == 0)
         return wrong(split, a->name, ": holds no sample");
-    hsize_t h = a->dims[1], w = a->dims[2], c = a->rank == 4 ? a->dims[3] : 1;
-    if (h == 0 || w == 0 || c == 0)
-        return wrong(split, a->name, ": images of %" PRIu64 "x%" PRIu64 "x%" PRIu64 " are empty", (uint64_t)h,
-                     (uint64_t)w, (uint64_t)c);
-    if (c > DATASET_CHANNELS_MAX)
-        return wrong(split, a->name,
-                     ": %" PRIu64 " channels, at most %d are possible; (N, H, W, C) is needed", (uint64_t)c,
-                     DATASET_CHANNELS_MAX);
     split->count = a->dims[0];
-    split->shape = (struct shape){h, w, c};
-    if (h > INT32_MAX || w > INT32_MAX || h * w > INT32_MAX / c)
-        return wrong(split, a->name, ": images of %zux%zux%zu are too large", split->shape.h, split->shape.w,
-                     split->shape.c);
+    split->shape = (struct shape){a->dims[1], a->dims[2], a->rank == 4 ? a->dims[3] : 1};
+    if (!dataset_shape_possible(split->shape))
+        return wrong(split, a->name,
+                     ": images of %zux%zux%zu are empty or too large; (N, H, W, C) with at most %d "
+                     "channels is needed",
+                     split->shape.h, split->shape.w, split->shape.c, DATASET_CHANNELS_MAX);
     return check_layout(split, a);
 }
 
@@ -206,8 +195,7 @@ static enum status read_images(struct dataset_split *split, hid_t file)
         status = images_shape(split, &a);
     if (!status)
         status = read_normalization(split, &a);
-    split->images = array_memory(split, &a, split->count, shape_count(split->shape),
-                                 split->is_float ? sizeof(float) : 1, &status);
+    split->images = array_memory(split, &a, split->shape, split->is_float ? sizeof(float) : 1, &status);
     if (!status)
         status = array_read(split, &a, split->is_float ? H5T_NATIVE_FLOAT : H5T_NATIVE_UINT8, split->images);
     if (!status && split->is_float)
@@ -220,8 +208,9 @@ static enum status read_images(struct dataset_split *split, hid_t file)
 static enum status read_classes(struct dataset_split *split, const struct array *a)
 {
     enum status status = STATUS_OK;
-    int64_t *wide = array_memory(split, a, split->count, 1, sizeof *wide, &status);
-    split->classes = array_memory(split, a, split->count, 1, sizeof *split->classes, &status);
+    const struct shape one = {1, 1, 1};
+    int64_t *wide = array_memory(split, a, one, sizeof *wide, &status);
+    split->classes = array_memory(split, a, one, sizeof *split->classes, &status);
     if (!status)
         status = array_read(split, a, H5T_NATIVE_INT64, wide);
     size_t limit = split->class_names ? split->outputs : DATASET_CLASSES_MAX, highest = 0;
@@ -249,7 +238,7 @@ static enum status read_values(struct dataset_split *split, const struct array *
         return wrong(split, a->name, ": has %zu values per sample and %zu class_names", k, split->outputs);
     split->outputs = k;
     enum status status = STATUS_OK;
-    split->values = array_memory(split, a, split->count, k, sizeof(float), &status);
+    split->values = array_memory(split, a, (struct shape){1, 1, k}, sizeof(float), &status);
     if (!status)
         status = array_read(split, a, H5T_NATIVE_FLOAT, split->values);
     split->binary = true;

@@ -10,49 +10,51 @@
 /* More than any list that we write; beyond it the file is damaged. */
 #define ATTRIBUTE_BYTES_MAX ((hsize_t)1 << 28)
 
-void h5_quiet(void)
-{
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-}
-
-struct failure {
+/* Of the call that failed last, also when others succeeded since. */
+static _Thread_local struct failure {
     bool truncated;
     char text[H5_FAILURE_MAX]; /* innermost of HDF5's own messages */
-};
+} last_failure = {.text = "unknown reason"};
 
-static herr_t note_failure(unsigned depth, const H5E_error2_t *error, void *data)
+static herr_t note_cause(unsigned depth, const H5E_error2_t *error, void *data)
 {
     struct failure *failure = data;
     if (error->min_num == H5E_TRUNCATED)
         failure->truncated = true;
-    if (depth == 0 && error->desc)
-        snprintf(failure->text, sizeof failure->text, "%s", error->desc);
+    if (depth == 0 && error->desc) {
+        const char *quoted = strstr(error->desc, "error message = '"); /* the system's own words */
+        const char *words = quoted ? strchr(quoted, '\'') + 1 : error->desc;
+        snprintf(failure->text, sizeof failure->text, "%.*s",
+                 (int)(quoted ? strcspn(words, "'") : strlen(words)), words);
+    }
     return 0;
 }
 
-static void failure_find(struct failure *failure)
+static herr_t note_failure(hid_t stack, void *unused)
 {
-    *failure = (struct failure){.text = "unknown reason"};
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, note_failure, failure);
+    (void)unused;
+    last_failure.truncated = false;
+    return H5Ewalk2(stack, H5E_WALK_UPWARD, note_cause, &last_failure);
+}
+
+void h5_quiet(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, note_failure, NULL);
 }
 
 char *h5_failure(char out[H5_FAILURE_MAX])
 {
-    struct failure failure;
-    failure_find(&failure);
-    memcpy(out, failure.text, sizeof failure.text);
+    memcpy(out, last_failure.text, sizeof last_failure.text);
     return out;
 }
 
 static enum status open_failed(const char *path, enum status code)
 {
-    struct failure failure;
-    failure_find(&failure);
-    if (failure.truncated)
+    if (last_failure.truncated)
         return status_set(
             code, "%s: truncated HDF5 file, a copy or download may not have finished: make it again", path);
     return status_set(code, "%s: HDF5 file cannot be opened, it is damaged or being written: %s", path,
-                      failure.text);
+                      last_failure.text);
 }
 
 /* Cluster file systems often have no locks, and what we read was renamed into place when it was complete. */
@@ -81,12 +83,22 @@ enum status h5_open(const char *path, enum status code, hid_t *file)
         return status_set(code, "%s: empty file, not an HDF5 file", path);
     if (H5Fis_hdf5(path) <= 0)
         return status_set(code, "%s: not an HDF5 file", path);
-    H5Eclear2(H5E_DEFAULT);
     hid_t access_list = access_without_lock();
     *file = H5Fopen(path, H5F_ACC_RDONLY, access_list);
     enum status status = *file < 0 ? open_failed(path, code) : STATUS_OK;
     H5Pclose(access_list);
     return status;
+}
+
+hid_t h5_create(const char *path)
+{
+    h5_quiet();
+    hid_t access_list = access_without_lock(), creation = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_obj_track_times(creation, false);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access_list);
+    H5Pclose(creation);
+    H5Pclose(access_list);
+    return file;
 }
 
 bool h5_has_attribute(hid_t object, const char *name)

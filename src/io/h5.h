@@ -8,17 +8,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Switches off HDF5's printing; called before first use by everything here. */
+/* Keeps HDF5's messages for h5_failure instead of printing them; called before first use by everything here.
+ */
 void h5_quiet(void);
 
 enum { H5_FAILURE_MAX = 256 };
 
-/* HDF5's own words for the innermost cause of the call that just failed; writes into `out` and returns it. */
+/* HDF5's own words, or the system's, for the innermost cause of the call that failed last; writes into `out`
+ * and returns it. */
 char *h5_failure(char out[H5_FAILURE_MAX]);
 
 /* Opens an existing file read-only, without locking it. `code` with a message that tells missing, a folder,
  * not readable, not HDF5 and truncated apart. */
 enum status h5_open(const char *path, enum status code, hid_t *file);
+
+/* A new, empty file in the place of what is there, not locked, without times, so that the same content gives
+ * the same bytes. Negative: it could not; h5_failure tells why. */
+hid_t h5_create(const char *path);
 
 /* Scalar attributes of `object`. Writing takes the place of an attribute of that name and returns false on
  * failure (an attribute holds at most 64 KiB); reading returns false where missing or of another kind. Texts

@@ -197,7 +197,7 @@ static void test_images_wrong(void **state)
     expect(file, "/train/images", "no sample");
     file = create();
     put(file, "/train/images", H5T_NATIVE_UINT8, NULL, 4, (hsize_t[]){N, H, 0, C});
-    expect(file, "/train/images", "2x0x2 are empty");
+    expect(file, "/train/images", "2x0x2 are empty or");
 }
 
 static void test_absurd_sizes_are_refused(void **state)
@@ -205,17 +205,17 @@ static void test_absurd_sizes_are_refused(void **state)
     (void)state;
     hid_t file = create();
     put(file, "/train/images", H5T_NATIVE_UINT8, NULL, 4, (hsize_t[]){1ULL << 40, 1024, 1024, 3});
-    expect(file, "/train/images", "of memory");
+    expect(file, "/train/images", "memory");
     file = create();
     put(file, "/train/images", H5T_NATIVE_UINT8, NULL, 4, (hsize_t[]){1, 1ULL << 31, 1ULL << 28, 1});
     expect(file, "/train/images", "too large");
     file = create();
     put(file, "/train/images", H5T_NATIVE_UINT8, NULL, 4, (hsize_t[]){2, 3, 28, 50000});
-    expect(file, "/train/images", "50000 channels");
+    expect(file, "/train/images", "3x28x50000 are empty or too large");
     file = create();
     put_images(file, H5T_NATIVE_UINT8, bytes);
     put(file, "/train/labels", H5T_NATIVE_INT8, NULL, 2, (hsize_t[]){N, 1ULL << 50});
-    expect(file, "/train/labels", "of memory");
+    expect(file, "/train/labels", "memory");
 }
 
 static void test_images_not_finite(void **state)

@@ -1,0 +1,183 @@
+#include "io/dataset_writer.h"
+
+#include "io/file.h"
+#include "io/h5.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { CHUNK_BYTES = 32 << 10, CHUNK_BYTES_MAX = 1 << 20, DEFLATE_LEVEL = 6 };
+
+enum status dataset_statistics(const struct dataset_split *split, struct normalization *normalization)
+{
+    size_t channels = split->shape.c, total = split->count * shape_count(split->shape);
+    const unsigned char *bytes = split->images;
+    uint64_t(*histogram)[256] = calloc(channels, sizeof *histogram);
+    *normalization = (struct normalization){true, channels, calloc(channels, sizeof(float)),
+                                            calloc(channels, sizeof(float))};
+    if (!histogram || !normalization->mean || !normalization->std) {
+        free(histogram);
+        normalization_destroy(normalization);
+        return status_no_memory("the pixels' statistics", channels * sizeof *histogram);
+    }
+    for (size_t i = 0; i < total; i += channels)
+        for (size_t c = 0; c < channels; c++)
+            histogram[c][bytes[i + c]]++;
+    for (size_t c = 0; c < channels; c++) {
+        double sum = 0, squares = 0, n = (double)(total / channels);
+        for (size_t v = 0; v < 256; v++)
+            sum += (double)histogram[c][v] * (double)v / 255;
+        for (size_t v = 0; v < 256; v++)
+            squares += (double)histogram[c][v] * ((double)v / 255 - sum / n) * ((double)v / 255 - sum / n);
+        normalization->mean[c] = (float)(sum / n);
+        normalization->std[c] = (float)sqrt(squares / n) > 0 ? (float)sqrt(squares / n) : 1;
+    }
+    free(histogram);
+    return STATUS_OK;
+}
+
+enum status dataset_write_allowed(const char *path, bool overwrite)
+{
+    struct stat info;
+    if (lstat(path, &info))
+        return STATUS_OK;
+    if (S_ISDIR(info.st_mode))
+        return status_set(STATUS_USAGE, "%s: is a folder; name the file to write", path);
+    return overwrite ? STATUS_OK
+                     : status_set(STATUS_USAGE, "%s: exists already; --overwrite replaces it", path);
+}
+
+/* One or a few whole samples; parts of one that is larger than CHUNK_BYTES_MAX. */
+static void chunk_shape(const struct dataset_split *split, hsize_t chunk[4])
+{
+    const struct shape s = split->shape;
+    size_t item = shape_count(s), samples = CHUNK_BYTES / item, rows = CHUNK_BYTES_MAX / (s.w * s.c);
+    chunk[0] = samples == 0 ? 1 : samples < split->count ? samples : split->count;
+    chunk[1] = item <= CHUNK_BYTES_MAX ? s.h : rows ? rows : 1;
+    chunk[2] = s.w * s.c <= CHUNK_BYTES_MAX ? s.w : CHUNK_BYTES_MAX / s.c;
+    chunk[3] = s.c;
+}
+
+struct target {
+    hid_t group, set; /* of the split; the dataset written last */
+};
+
+static bool write_array(struct target *target, const char *name, hid_t file_type, hid_t memory_type,
+                        const void *data, int rank, const hsize_t *dims, const hsize_t *chunk)
+{
+    hid_t space = H5Screate_simple(rank, dims, NULL), list = H5Pcreate(H5P_DATASET_CREATE);
+    bool ok = H5Pset_chunk(list, rank, chunk) >= 0 && H5Pset_obj_track_times(list, false) >= 0 &&
+              (H5Tget_size(file_type) == 1 || H5Pset_shuffle(list) >= 0) &&
+              H5Pset_deflate(list, DEFLATE_LEVEL) >= 0;
+    target->set = ok ? H5Dcreate2(target->group, name, file_type, space, H5P_DEFAULT, list, H5P_DEFAULT)
+                     : H5I_INVALID_HID;
+    ok = target->set >= 0 && H5Dwrite(target->set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
+    H5Pclose(list);
+    H5Sclose(space);
+    return ok;
+}
+
+static bool close_array(struct target *target)
+{
+    bool ok = target->set < 0 || H5Dclose(target->set) >= 0;
+    target->set = H5I_INVALID_HID;
+    return ok;
+}
+
+static bool write_images(struct target *target, const struct dataset_split *split,
+                         const struct normalization *n)
+{
+    hsize_t chunk[4], dims[4] = {split->count, split->shape.h, split->shape.w, split->shape.c};
+    chunk_shape(split, chunk);
+    return write_array(target, "images", H5T_STD_U8LE, H5T_NATIVE_UINT8, split->images, 4, dims, chunk) &&
+           h5_write_text(target->set, "layout", "NHWC") &&
+           h5_write_floats(target->set, "mean", n->mean, n->channels) &&
+           h5_write_floats(target->set, "std", n->std, n->channels);
+}
+
+static bool write_labels(struct target *target, const struct dataset_split *split,
+                         const struct dataset_content *content)
+{
+    hsize_t dims[1] = {split->count}, chunk[1] = {split->count < CHUNK_BYTES ? split->count : CHUNK_BYTES};
+    return write_array(target, "labels", H5T_STD_I32LE, H5T_NATIVE_INT32, split->classes, 1, dims, chunk) &&
+           (!content->class_names ||
+            h5_write_texts(target->set, "class_names", content->class_names, content->class_count));
+}
+
+static bool write_split(hid_t file, const struct dataset_split *split, const struct dataset_content *content,
+                        const struct normalization *n, const char *name)
+{
+    hid_t list = H5Pcreate(H5P_GROUP_CREATE);
+    H5Pset_obj_track_times(list, false);
+    struct target target = {H5Gcreate2(file, name, H5P_DEFAULT, list, H5P_DEFAULT), H5I_INVALID_HID};
+    bool ok = target.group >= 0 && write_images(&target, split, n);
+    ok = close_array(&target) && ok;
+    ok = ok && write_labels(&target, split, content);
+    ok = close_array(&target) && ok;
+    if (target.group >= 0)
+        ok = H5Gclose(target.group) >= 0 && ok;
+    H5Pclose(list);
+    return ok;
+}
+
+static enum status write_file(const char *temporary, const char *path, const struct dataset_content *content,
+                              const struct normalization *n)
+{
+    char cause[H5_FAILURE_MAX];
+    hid_t file = h5_create(temporary);
+    bool ok = file >= 0 && write_split(file, content->train, content, n, "train") &&
+              (!content->test || write_split(file, content->test, content, n, "test")) &&
+              H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0;
+    if (file >= 0)
+        ok = H5Fclose(file) >= 0 && ok;
+    return ok ? STATUS_OK : status_set(STATUS_DATA, "%s: cannot be written: %s", path, h5_failure(cause));
+}
+
+static enum status check_labels(const struct dataset_split *split, size_t class_count)
+{
+    for (size_t i = 0; i < split->count; i++)
+        if ((size_t)split->classes[i] >= class_count)
+            return status_set(STATUS_DATA,
+                              "%s: label of sample %zu of %s is %d, but there are %zu class names",
+                              split->path, i, split->name, (int)split->classes[i], class_count);
+    return STATUS_OK;
+}
+
+static enum status check_content(const struct dataset_content *content)
+{
+    const struct dataset_split *train = content->train, *test = content->test;
+    enum status status = STATUS_OK;
+    char a[64], b[64];
+    if (test && !shape_equal(train->shape, test->shape))
+        return status_set(STATUS_DATA, "%s: images are %s, those of %s are %s", test->path,
+                          shape_text(a, test->shape), train->path, shape_text(b, train->shape));
+    if (content->class_names)
+        status = check_labels(train, content->class_count);
+    if (!status && content->class_names && test)
+        status = check_labels(test, content->class_count);
+    return status;
+}
+
+enum status dataset_write(const char *path, const struct dataset_content *content, bool overwrite)
+{
+    char temporary[FILE_PATH_MAX] = "";
+    struct normalization normalization = {0};
+    enum status status = dataset_write_allowed(path, overwrite);
+    if (!status)
+        status = check_content(content);
+    if (!status)
+        status = dataset_statistics(content->train, &normalization);
+    if (!status)
+        status = file_begin(path, STATUS_DATA, temporary);
+    if (!status)
+        status = write_file(temporary, path, content, &normalization);
+    if (!status)
+        status = file_commit(temporary, path, STATUS_DATA);
+    if (status)
+        file_abandon(temporary);
+    normalization_destroy(&normalization);
+    return status;
+}
