@@ -1,14 +1,17 @@
 #pragma once
-/* Checkpoints: one HDF5 file holds all that a run needs to go on. The format is told in checkpoints/README.md.
+/* Checkpoints: one HDF5 file holds all that a run needs to go on. checkpoints/README.md tells the format.
  *
+ *   the first 512 bytes    the seal: what the file is, its step, length and digest (io/seal.h)
  *   /model/<layer>/<parameter>              float32, in PyTorch's layout
  *   /optimizer/<slot>/<layer>/<parameter>   float32, parallel to it
- *   /state          attributes: epoch, step, samples_seen, seed, shards, batch, best_metric, the running epoch's sums
- *   /data           attributes: mean, std, class_names, normalized, digest
- *   /config         the INI text in effect
- *   /provenance     attributes: version, commit, compiler, libraries, host, threads, date
- *   /digest         attributes, one per array, named by its path: XXH3 of its bytes
- *   root attributes format = "cnn-train checkpoint", format_version = 1, complete = 1 (written last) */
+ *   /state         attributes: what struct progress has
+ *   /data          attributes: mean, std, class_names, normalized, digest
+ *   /config        the INI text in effect, one string
+ *   /provenance    attributes: version, commit, compiler, libraries, host, threads, date
+ *   /digest        attributes: XXH3 of each array, named by its path, of /config and of /state
+ *   the root's attributes    format = "cnn-train checkpoint", format_version = 1, complete = 1 (written last)
+ *
+ * A file with a seal that it does not match is refused by every function here before HDF5 sees it. */
 #include "core/network.h"
 #include "io/dataset.h"
 
@@ -17,7 +20,7 @@ struct progress {
     uint64_t step, samples_seen; /* optimizer steps taken, training samples used, since the first start */
     uint64_t epoch;              /* completed epochs */
     uint64_t seed, shards, batch;
-    double best_metric;        /* of best.h5: test accuracy, or minus the test loss where there is none; nan: none yet */
+    double best_metric;        /* test accuracy, or minus the test loss where there is none; nan: none yet */
     uint64_t best_step;        /* of the checkpoint that best.h5 points to */
     struct loss_sum epoch_sum; /* of the running epoch, up to here */
     double seconds;            /* trained so far, all starts together */
@@ -43,24 +46,33 @@ struct checkpoint_content {
     int threads;
 };
 
-/* Writes FOLDER/step-00000123.h5 under a temporary name, flushes, renames, flushes the folder, and points the link latest.h5 (and, where
- * `best`, best.h5) at it. `path` (at least 1024 bytes) gets the name. STATUS_CHECKPOINT: it could not; nothing but the temporary file was touched,
- * and that is removed. Local to the calling rank. */
-enum status checkpoint_write(const char *folder, const struct checkpoint_content *content, bool best, char path[1024]);
+/* Writes FOLDER/step-00000123.h5 under a temporary name, flushes, renames, flushes the folder, and points the
+ * link latest.h5 (and, where `best`, best.h5) at it; a link that cannot be made is warned of. `path` (at
+ * least 1024 bytes) gets the name. STATUS_CHECKPOINT: it could not; nothing but the temporary file was
+ * touched, and that is removed. Takes as much memory as the file has bytes while it works. Local to the
+ * calling rank. */
+enum status checkpoint_write(const char *folder, const struct checkpoint_content *content, bool best,
+                             char path[1024]);
 
-/* Removes all but the newest `keep` checkpoints of the folder and the one that best.h5 points to; keep 0: none is removed. */
+/* Removes all but the newest `keep` checkpoints of the folder and the one that best.h5 points
+ * to; keep 0: none is removed. Those that nothing can be told of are left, and do not count. */
 enum status checkpoint_prune(const char *folder, size_t keep);
 
-/* The newest checkpoint of the folder that verifies; warns of each one passed over and why. STATUS_CHECKPOINT: there is none. */
+/* The newest checkpoint of the folder that verifies, by the step that its content says; warns of each one
+ * passed over and why. STATUS_CHECKPOINT: there is none. */
 enum status checkpoint_newest(const char *folder, char path[1024]);
 
 /* True where the folder holds checkpoints or metrics of a run. */
 bool checkpoint_folder_used(const char *folder);
 
-/* STATUS_CHECKPOINT unless the file is a complete checkpoint whose arrays all match their digests. */
+/* Removes every checkpoint and link of the folder, and its metrics.csv; other files stay. */
+enum status checkpoint_remove_all(const char *folder);
+
+/* STATUS_CHECKPOINT unless the file is a complete checkpoint that matches its seal and all its digests. */
 enum status checkpoint_verify(const char *path);
 
-/* What a checkpoint says of itself, without the arrays. checkpoint_info_destroy frees. Verifies nothing but what it reads. */
+/* What a checkpoint says of itself, without the arrays. checkpoint_info_destroy frees. Verifies the
+ * seal and what it reads; on failure the info is empty. */
 struct checkpoint_info {
     struct progress progress;
     struct normalization normalization;
@@ -72,10 +84,13 @@ struct checkpoint_info {
 enum status checkpoint_read_info(const char *path, struct checkpoint_info *info);
 void checkpoint_info_destroy(struct checkpoint_info *info);
 
-/* Fills the network's parameters from /model, which any file may have that is laid out so; needs no digests but checks those that are there.
- * STATUS_CHECKPOINT: an array missing, superfluous (with the nearest name), of another shape (layer and both shapes named), or not finite. */
+/* Fills the network's parameters from /model, which any HDF5 file may have that is laid out so: it needs
+ * neither seal nor digests, but checks those that are there. STATUS_CHECKPOINT, with the parameters
+ * unchanged: an array missing, superfluous (with the nearest name), of another shape (layer and both shapes
+ * named) or type, or not finite. */
 enum status checkpoint_read_model(const char *path, struct network *network);
 
-/* Fills the slots from /optimizer; the same checks. */
-enum status checkpoint_read_slots(const char *path, const struct network *network, const struct checkpoint_slot *slots,
-                                  size_t slot_count);
+/* Fills the slots from /optimizer; the same checks. A slot of the file that is not among them is
+ * superfluous. */
+enum status checkpoint_read_slots(const char *path, const struct network *network,
+                                  const struct checkpoint_slot *slots, size_t slot_count);

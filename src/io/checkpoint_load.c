@@ -1,0 +1,228 @@
+#include "core/text.h"
+#include "io/checkpoint_format.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One array parallel to the network's parameters, and the group that has it: "/model", "/optimizer/momentum".
+ */
+struct target {
+    char group[CHECKPOINT_NAME_MAX];
+    float *values;
+};
+
+/* An opened file, the group that is read, and what it has: names below the group. */
+struct source {
+    const char *path, *group;
+    hid_t file, digests;
+    struct checkpoint_names have;
+};
+
+/* What a network wants below the source's group. */
+static enum status list_wanted(const struct source *s, const struct network *network,
+                               const struct target *targets, size_t target_count,
+                               struct checkpoint_names *wanted)
+{
+    size_t skip = strlen(s->group) + 1, capacity = 0;
+    *wanted = (struct checkpoint_names){0};
+    for (size_t l = 0; l < network->layer_count; l++)
+        capacity += target_count * network->layers[l].parameter_count;
+    wanted->names = calloc(capacity + 1, sizeof *wanted->names);
+    if (!wanted->names)
+        return status_no_memory("names of arrays", capacity * sizeof *wanted->names);
+    for (size_t t = 0; t < target_count; t++)
+        for (size_t l = 0; l < network->layer_count; l++)
+            for (size_t p = 0; p < network->layers[l].parameter_count; p++) {
+                char name[CHECKPOINT_NAME_MAX];
+                const struct layer *layer = &network->layers[l];
+                if (!checkpoint_array_name(name, targets[t].group, layer, &layer->parameters[p]))
+                    return status_set(STATUS_CHECKPOINT, "the name of layer %s is too long", layer->name);
+                char *copy = strdup(name + skip);
+                if (!copy)
+                    return status_no_memory("names of arrays", sizeof name);
+                wanted->names[wanted->count++] = copy;
+            }
+    return STATUS_OK;
+}
+
+static bool is_in(const char *name, const struct checkpoint_names *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!strcmp(list->names[i], name))
+            return true;
+    return false;
+}
+
+/* Of the names that only `others` has, the one nearest to `name`; NULL where none is near. */
+static const char *nearest_of(const char *name, const struct checkpoint_names *names,
+                              const struct checkpoint_names *others)
+{
+    const char **candidates = calloc(others->count + 1, sizeof *candidates);
+    size_t count = 0;
+    for (size_t i = 0; i < others->count && candidates; i++)
+        if (!is_in(others->names[i], names))
+            candidates[count++] = others->names[i];
+    const char *nearest = candidates ? text_nearest(name, candidates, count) : NULL;
+    free(candidates);
+    return nearest;
+}
+
+/* The first name that `others` lacks, or NULL. */
+static const char *first_missing(const struct checkpoint_names *names, const struct checkpoint_names *others)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (!is_in(names->names[i], others))
+            return names->names[i];
+    return NULL;
+}
+
+/* Every wanted array is there, and nothing else. */
+static enum status check_names(const struct source *s, const struct checkpoint_names *wanted)
+{
+    const struct checkpoint_names *have = &s->have;
+    if (wanted->count && !have->count)
+        return status_set(STATUS_CHECKPOINT, "%s: there are no arrays in %s", s->path, s->group);
+    const char *name = first_missing(wanted, have);
+    if (name) {
+        const char *nearest = nearest_of(name, wanted, have);
+        return status_set(STATUS_CHECKPOINT, "%s: %s/%s is missing, which the network wants%s%s", s->path,
+                          s->group, name, nearest ? "; the nearest there is " : "", nearest ? nearest : "");
+    }
+    name = first_missing(have, wanted);
+    if (name) {
+        const char *nearest = text_nearest(name, (const char *const *)wanted->names, wanted->count);
+        return status_set(STATUS_CHECKPOINT, "%s: %s/%s is superfluous: the network has no such array%s%s",
+                          s->path, s->group, name, nearest ? "; the nearest it has is " : "",
+                          nearest ? nearest : "");
+    }
+    return STATUS_OK;
+}
+
+/* "64x1x3x3"; "a single number" without dimensions. */
+static void shape_of(char *out, size_t size, const size_t *dimensions, size_t rank)
+{
+    size_t used = 0;
+    snprintf(out, size, "a single number");
+    for (size_t i = 0; i < rank && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%zu", i ? "x" : "", dimensions[i]);
+}
+
+static enum status check_shape(const struct source *s, const char *name, const struct layer *layer,
+                               const struct parameter *p, const struct checkpoint_array *array)
+{
+    char is[256], wanted[256];
+    if (array->rank == p->dimension_count &&
+        !memcmp(array->dimensions, p->dimensions, array->rank * sizeof *array->dimensions))
+        return STATUS_OK;
+    shape_of(is, sizeof is, array->dimensions, array->rank);
+    shape_of(wanted, sizeof wanted, p->dimensions, p->dimension_count);
+    return status_set(STATUS_CHECKPOINT, "%s is %s in %s, the network wants %s (layer %s)", name, is, s->path,
+                      wanted, layer->name);
+}
+
+static enum status check_finite(const struct source *s, const char *name, const struct parameter *p,
+                                const float *values)
+{
+    char index[256];
+    size_t first = 0, used = 0;
+    while (first < p->count && isfinite(values[first]))
+        first++;
+    if (first == p->count)
+        return STATUS_OK;
+    for (size_t i = 0, block = p->count, rest = first; i < p->dimension_count; i++) {
+        block /= p->dimensions[i];
+        used += (size_t)snprintf(index + used, sizeof index - used, "%s%zu", i ? "," : "", rest / block);
+        rest %= block;
+    }
+    return status_set(STATUS_CHECKPOINT, "%s: %s[%s] is %f: weights must be finite", s->path, name, index,
+                      (double)values[first]);
+}
+
+static enum status read_parameter(const struct source *s, const char *group, const struct layer *layer,
+                                  const struct parameter *p, float *values)
+{
+    char name[CHECKPOINT_NAME_MAX];
+    struct checkpoint_array array;
+    checkpoint_array_name(name, group, layer, p);
+    enum status status = checkpoint_array_open(s->path, s->file, name, &array);
+    if (status != STATUS_OK)
+        return status;
+    status = check_shape(s, name, layer, p, &array);
+    if (status == STATUS_OK)
+        status = checkpoint_array_read(s->path, s->digests, name, &array, false, values);
+    if (status == STATUS_OK)
+        status = check_finite(s, name, p, values);
+    checkpoint_array_close(&array);
+    return status;
+}
+
+/* All targets into `values`, one array after the other. */
+static enum status read_targets(const struct source *s, const struct network *network,
+                                const struct target *targets, size_t target_count, float *values)
+{
+    enum status status = STATUS_OK;
+    for (size_t t = 0; t < target_count; t++)
+        for (size_t l = 0; l < network->layer_count; l++) {
+            const struct layer *layer = &network->layers[l];
+            for (size_t p = 0; p < layer->parameter_count && status == STATUS_OK; p++)
+                status = read_parameter(s, targets[t].group, layer, &layer->parameters[p],
+                                        values + t * network->parameter_count + layer->parameters[p].offset);
+        }
+    return status;
+}
+
+/* Reads everything, checks everything, and only then changes the targets. */
+static enum status load(const char *path, const char *group, const struct network *network,
+                        const struct target *targets, size_t target_count)
+{
+    struct source s = {.path = path, .group = group, .digests = H5I_INVALID_HID};
+    struct checkpoint_names wanted = {0};
+    size_t bytes = network->parameter_count * sizeof(float);
+    float *values = NULL;
+    enum status status = checkpoint_open(path, false, &s.file);
+    if (status != STATUS_OK)
+        return status;
+    s.digests = checkpoint_group_open(s.file, "/digest");
+    if ((status = checkpoint_list(path, s.file, group, &s.have)) != STATUS_OK ||
+        (status = list_wanted(&s, network, targets, target_count, &wanted)) != STATUS_OK ||
+        (status = check_names(&s, &wanted)) != STATUS_OK)
+        goto done;
+    values = malloc(target_count * bytes + 1);
+    if (!values) {
+        status = status_no_memory("reading a checkpoint", target_count * bytes);
+        goto done;
+    }
+    status = read_targets(&s, network, targets, target_count, values);
+    for (size_t t = 0; t < target_count && status == STATUS_OK; t++)
+        memcpy(targets[t].values, values + t * network->parameter_count, bytes);
+done:
+    free(values);
+    checkpoint_names_free(&wanted);
+    checkpoint_names_free(&s.have);
+    checkpoint_group_close(s.digests);
+    H5Fclose(s.file);
+    return status;
+}
+
+enum status checkpoint_read_model(const char *path, struct network *network)
+{
+    struct target target = {.group = "/model", .values = network->parameters};
+    return load(path, target.group, network, &target, 1);
+}
+
+enum status checkpoint_read_slots(const char *path, const struct network *network,
+                                  const struct checkpoint_slot *slots, size_t slot_count)
+{
+    struct target *targets = calloc(slot_count + 1, sizeof *targets);
+    if (!targets)
+        return status_no_memory("reading a checkpoint", slot_count * sizeof *targets);
+    for (size_t i = 0; i < slot_count; i++) {
+        snprintf(targets[i].group, sizeof targets[i].group, "/optimizer/%s", slots[i].name);
+        targets[i].values = slots[i].values;
+    }
+    enum status status = load(path, "/optimizer", network, targets, slot_count);
+    free(targets);
+    return status;
+}

@@ -1,0 +1,28 @@
+#pragma once
+/* The first SEAL_SIZE bytes of a checkpoint: HDF5's user block, which HDF5 itself steps over. It is a text
+ * that says what the file is, how long it is, of which step, and its digest:
+ *
+ *     cnn-train checkpoint 1
+ *     step  00000000000000000123
+ *     bytes 00000000000004812800
+ *     xxh3  0123456789abcdef
+ *
+ * The digest is XXH3_64bits of all bytes of the file, with zeros ("0") for the digest's own 16 digits. So a
+ * file that is truncated or changed in any byte is refused before HDF5 reads the first of them. */
+#include "core/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SEAL_SIZE = 512 };
+
+/* Writes the seal into the first SEAL_SIZE bytes of a file's image of `size` bytes. */
+void seal_write(unsigned char *image, size_t size, uint64_t step);
+
+/* The step that the seal claims, without checking it; false where the file has no seal or cannot be read. */
+bool seal_step(const char *path, uint64_t *step);
+
+/* Reads the whole file. STATUS_CHECKPOINT: it has a seal and does not match it, or it is not a regular file.
+ * `sealed` false with STATUS_OK: no seal, or the file cannot be opened, which h5_open tells better. */
+enum status seal_check(const char *path, bool *sealed);
