@@ -278,8 +278,11 @@ static void wrong_overrides(void **state)
                        rows[i].message, NULL);
         assert_null(config.network.lines);
     }
-    static const char *const nesterov[] = {"train.nesterov=yes", "train.momentum=0"};
+    static const char *const harmless[] = {"train.lr=1"};
     struct config config;
+    assert_failure(config_parse(&config, "a.ini", "[network]\n", harmless, 1), STATUS_USAGE,
+                   "a.ini: there is no layer", NULL);
+    static const char *const nesterov[] = {"train.nesterov=yes", "train.momentum=0"};
     assert_failure(config_parse(&config, "a.ini", LAYERS, nesterov, 2), STATUS_USAGE,
                    "--set train.nesterov=yes: nesterov = yes needs", NULL);
 

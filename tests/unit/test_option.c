@@ -171,6 +171,7 @@ static void bad_values(void **state)
         {"shape", "28x28x0", "shape = 28x28x0"},
         {"shape", "1x2x3x4", "shape = 1x2x3x4"},
         {"shape", "65537x1x1", "shape = 65537x1x1"},
+        {"shape", "1x65537", "shape = 1x65537"},
         {"shape", "1x1x16777217", "shape = 1x1x16777217"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
