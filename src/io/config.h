@@ -1,6 +1,6 @@
 #pragma once
-/* The configuration: an INI file, checked against one table of keys. Everybody who wants to know a key (parser, --set,
- * --help-config, the reference in docs/, the text kept in checkpoints) reads that table. */
+/* The configuration: an INI file, checked against one table of keys. Everybody who wants to know a key
+ * (parser, --set, --help-config, the reference in docs/, the text kept in checkpoints) reads that table. */
 #include "core/network.h"
 #include "core/option.h"
 
@@ -48,24 +48,28 @@ struct config {
     } checkpoint;
 };
 
-/* One row per key, [network]'s layers excepted, whose options are in their types' tables. Offsets are into struct config. */
+/* One row per key, [network]'s layers excepted, whose options are in their types' tables. Offsets are into
+ * struct config. */
 extern const struct option config_keys[];
 extern const size_t config_key_count;
 
-/* The whole file as text, zero-terminated, to be freed by the caller. STATUS_USAGE: missing, unreadable, a folder, more than 1 MiB, or a zero
- * byte in it. */
+/* The whole file as text, zero-terminated, to be freed by the caller. STATUS_USAGE: missing, unreadable, a
+ * folder, more than 1 MiB, or a zero byte in it. */
 enum status config_read_text(const char *path, char **text);
 
-/* Parses text and the overrides ("section.key=value", as --set gives them, in order) and checks every key by itself. STATUS_USAGE,
- * naming file and line, and for unknown sections, keys and values the nearest known word. An override may replace a layer's
- * line of the same name. On failure the config is empty. config_destroy frees. Layer options are checked by network_plan. */
-enum status config_parse(struct config *config, const char *path, const char *text, const char *const *overrides,
-                         size_t override_count);
+/* Parses text and the overrides ("section.key=value", as --set gives them, in order; the last of equals
+ * counts), checks every key, and what keys say together. The only thing that must be there is a layer.
+ * An override may replace the line of a layer that is there. STATUS_USAGE: names file and line, or the
+ * override, and for unknown sections, keys and values the nearest known word; the config is then empty.
+ * config_destroy frees. Layers' types and options are checked by network_plan. */
+enum status config_parse(struct config *config, const char *path, const char *text,
+                         const char *const *overrides, size_t override_count);
 void config_destroy(struct config *config);
 
-/* The configuration in effect as INI text that config_parse reads back to the same values; to be freed by the caller. */
+/* The configuration in effect as INI text that config_parse reads back to the same values; to be freed by the
+ * caller. */
 enum status config_text(const struct config *config, char **text);
 
-/* What --help-config prints: every key and every layer option with default, range and help. `markdown`: as the page
- * docs/configuration.md. */
+/* What --help-config prints: every key and every layer option with default, range and help, at most 100
+ * columns wide. `markdown`: as the page docs/configuration.md. */
 void config_help(FILE *out, bool markdown);
