@@ -1,0 +1,30 @@
+#pragma once
+/* The command line of a program or a command: options written --name value or --name=value (a bool's value is
+ * its being there), and operands, the words that are no options. "--" ends the options. */
+#include "core/option.h"
+#include "core/status.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+struct argument {
+    struct option
+        option; /* section NULL; fallback NULL: must be given; "" is the default of a text that need not be */
+    const char *value; /* what --help calls it: "FILE"; NULL: a bool */
+};
+
+struct argument_table {
+    const struct argument *arguments;
+    size_t count;                /* at most 64 */
+    const char *const *operands; /* what the usage calls them; all must be given */
+    size_t operand_count;
+};
+
+/* argv[0] is passed over. Fills `values`, the structure that the options' offsets are of, and
+ * operands[operand_count], borrowed from argv. STATUS_USAGE: unknown option (with the nearest known), value
+ * missing or not in the domain, something missing or too much. */
+enum status arguments_parse(const struct argument_table *table, int argc, char *const *argv, void *values,
+                            const char **operands);
+
+/* A line per option. */
+void arguments_help(const struct argument_table *table, FILE *out);
