@@ -174,6 +174,19 @@ static enum status plan_shapes(struct layer *layer)
     return status;
 }
 
+/* Names are what files and `from` go by: whole, and each only once. */
+static enum status check_name(const struct network *network, const struct layer *layer, const char *name)
+{
+    if (strlen(name) >= LAYER_NAME_MAX)
+        return status_set(STATUS_USAGE, "a layer's name has at most %d letters", LAYER_NAME_MAX - 1);
+    if (!strcmp(name, "input"))
+        return status_set(STATUS_USAGE, "the name stands for what the network is fed with");
+    for (size_t i = 0; i < layer->index; i++)
+        if (!strcmp(network->layers[i].name, name))
+            return status_set(STATUS_USAGE, "there is a layer of that name above");
+    return STATUS_OK;
+}
+
 static enum status plan_layer(struct network *network, size_t i, const struct layer_line *line, bool last)
 {
     struct layer *layer = &network->layers[i];
@@ -183,7 +196,9 @@ static enum status plan_layer(struct network *network, size_t i, const struct la
     char *text = strdup(line->text);
     if (!text)
         return status_no_memory("a layer's line", strlen(line->text));
-    enum status status = parse_line(network, layer, text);
+    enum status status = check_name(network, layer, line->name);
+    if (!status)
+        status = parse_line(network, layer, text);
     free(text);
     if (!status)
         status = check_inputs(network, layer, last);
