@@ -73,10 +73,9 @@ double optimizer_norm(const float *values, size_t count, int threads)
     return sqrt(total);
 }
 
-double optimizer_step(struct optimizer *optimizer, struct network *network, const float *gradients,
-                      double rate, double clip_norm)
+void optimizer_step(struct optimizer *optimizer, struct network *network, const float *gradients, double rate,
+                    double norm, double clip_norm)
 {
-    double norm = optimizer_norm(gradients, network->parameter_count, network->threads);
     float factor = clip_norm > 0 && clip_norm / (norm + 1e-6) < 1 ? (float)(clip_norm / (norm + 1e-6)) : 1;
     for (size_t i = 0; i < network->layer_count; i++) {
         for (size_t p = 0; p < network->layers[i].parameter_count; p++) {
@@ -91,5 +90,4 @@ double optimizer_step(struct optimizer *optimizer, struct network *network, cons
             }
         }
     }
-    return norm;
 }

@@ -141,6 +141,26 @@ enum status checkpoint_prune(const char *folder, size_t keep)
     return status;
 }
 
+static bool belongs_to_run(const char *name)
+{
+    return is_checkpoint_name(name) || !strcmp(name, "latest.h5") || !strcmp(name, "best.h5") ||
+           !strcmp(name, "metrics.csv");
+}
+
+enum status checkpoint_remove_all(const char *folder)
+{
+    char path[FILE_PATH_MAX];
+    enum status status = STATUS_OK;
+    DIR *stream = opendir(folder);
+    if (!stream)
+        return file_failure(STATUS_CHECKPOINT, errno, "look for checkpoints in", folder);
+    for (struct dirent *entry; status == STATUS_OK && (entry = readdir(stream));)
+        if (belongs_to_run(entry->d_name) && join(folder, entry->d_name, path) && unlink(path))
+            status = file_failure(STATUS_CHECKPOINT, errno, "remove", path);
+    closedir(stream);
+    return status;
+}
+
 enum status checkpoint_newest(const char *folder, char path[1024])
 {
     struct candidates found;

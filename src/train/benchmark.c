@@ -1,0 +1,210 @@
+#include "train/benchmark.h"
+
+#include "core/gradient_check.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "core/text.h"
+#include "train/display.h"
+#include "train/step.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WARM_STEPS = 3, STEPS_MAX = 100000, LAYER_REPEATS = 9 };
+
+/* One layer's times of one repeat, in seconds. */
+struct layer_time {
+    double forward, input_gradient, weight_gradient;
+};
+
+struct benchmark {
+    struct job *job;
+    struct optimizer optimizer;
+    struct step step;
+    int32_t *classes;
+    float *values;
+    double *times;             /* (STEPS_MAX) of whole steps */
+    struct layer_time *layers; /* (LAYER_REPEATS, layer_count) */
+};
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, compare_doubles);
+    return values[count / 2];
+}
+
+/* The batch lies in the network already; only the labels are handed over. */
+static void random_source(void *user, size_t first, size_t n, float *x, int32_t *classes, float *values)
+{
+    const struct benchmark *b = user;
+    size_t outputs = network_outputs(&b->job->network);
+    (void)first;
+    (void)x;
+    memcpy(classes, b->classes, n * sizeof *classes);
+    memcpy(values, b->values, n * outputs * sizeof *values);
+}
+
+static void take_step(struct benchmark *b, uint64_t number)
+{
+    step_take(&b->step, number, b->job->config->train.batch, 1e-4, random_source, b);
+}
+
+/* Whole steps until the time is up; the number of steps timed. */
+static size_t time_steps(struct benchmark *b, double seconds)
+{
+    uint64_t number = 0;
+    size_t count = 0;
+    for (; number < WARM_STEPS; number++)
+        take_step(b, number);
+    double start = clock_seconds(), last = start;
+    while (count < STEPS_MAX && (count < 3 || last - start < seconds)) {
+        take_step(b, number++);
+        double now = clock_seconds();
+        b->times[count++] = now - last;
+        last = now;
+    }
+    return count;
+}
+
+/* Both gradients of a layer, one at a time: backward computes what it has a place for. */
+static void time_backward(const struct layer *layer, const struct pass *pass, struct layer_time *time)
+{
+    struct layer part = *layer;
+    struct pass without = *pass;
+    double start = clock_seconds();
+    memset(part.dx, 0, sizeof part.dx);
+    if (layer->parameter_count)
+        layer->ops->backward(&part, pass);
+    double middle = clock_seconds();
+    without.gradients = NULL;
+    layer->ops->backward(layer, &without);
+    time->weight_gradient = middle - start;
+    time->input_gradient = clock_seconds() - middle;
+}
+
+/* One shard's pass, layer by layer. */
+static void time_layers(struct benchmark *b, struct layer_time *times)
+{
+    const struct network *network = &b->job->network;
+    struct pass pass = network_pass(network, b->job->shard_size);
+    pass.training = true;
+    pass.gradients = tree_sum_next(&b->step.sum);
+    for (size_t i = 0; i < network->layer_count; i++) {
+        double start = clock_seconds();
+        network->layers[i].ops->forward(&network->layers[i], &pass);
+        times[i].forward = clock_seconds() - start;
+    }
+    network_loss(network, &pass, (struct labels){b->classes, b->values}, 1.0f / (float)pass.n);
+    for (size_t i = network->layer_count - 1; i-- > 0;)
+        if (network->layers[i].trainable)
+            time_backward(&network->layers[i], &pass, &times[i]);
+}
+
+static double median_of(const struct benchmark *b, size_t layer, size_t field)
+{
+    double values[LAYER_REPEATS];
+    for (size_t r = 0; r < LAYER_REPEATS; r++)
+        memcpy(&values[r], (const char *)&b->layers[r * b->job->network.layer_count + layer] + field,
+               sizeof *values);
+    return median(values, LAYER_REPEATS);
+}
+
+/* "  1.234   56.7": milliseconds and GFLOP/s; nothing where there is no such work, no rate where it is no
+ * matrix product. */
+static void print_time(double seconds, double flop)
+{
+    if (seconds <= 1e-7)
+        log_print(" %9s %8s", "-", "-");
+    else if (flop > 0)
+        log_print(" %9.3f %8.1f", 1e3 * seconds, flop / seconds / 1e9);
+    else
+        log_print(" %9.3f %8s", 1e3 * seconds, "-");
+}
+
+static void print_layers(const struct benchmark *b)
+{
+    const struct network *network = &b->job->network;
+    double n = (double)b->job->shard_size, totals[3] = {0};
+    static const size_t fields[] = {offsetof(struct layer_time, forward),
+                                    offsetof(struct layer_time, input_gradient),
+                                    offsetof(struct layer_time, weight_gradient)};
+    log_print("  %-14s %-11s %18s %18s %18s\n", "", "", "forward", "input gradient", "weight gradient");
+    log_print("  %-14s %-11s", "layer", "type");
+    for (size_t f = 0; f < 3; f++)
+        log_print(" %9s %8s", "ms", "GFLOP/s");
+    log_print("\n");
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const struct layer *layer = &network->layers[i];
+        log_print("  %-14.24s %-11s", layer->name, layer->ops->type);
+        for (size_t f = 0; f < 3; f++) {
+            double seconds = median_of(b, i, fields[f]);
+            totals[f] += seconds;
+            print_time(seconds, 2 * n * layer->multiply_adds);
+        }
+        log_print("\n");
+    }
+    log_print("  %-14s %-11s", "all", "");
+    for (size_t f = 0; f < 3; f++)
+        print_time(totals[f], 0);
+    log_print("\n  one shard of %zu samples, medians of %d; GFLOP/s counts two per multiply-add\n\n",
+              b->job->shard_size, LAYER_REPEATS);
+}
+
+static enum status prepare(struct benchmark *b)
+{
+    struct job *job = b->job;
+    struct network *network = &job->network;
+    const struct config *c = job->config;
+    struct optimizer_settings settings = {c->train.momentum, c->train.nesterov, c->train.weight_decay};
+    enum status status = job_bind(job, true);
+    if (!status)
+        status = optimizer_create(&b->optimizer, optimizer_types[c->train.optimizer], &settings,
+                                  network->parameter_count);
+    if (!status)
+        status = step_create(&b->step, network, &b->optimizer, job->comm, job->shards, c->train.clip_norm,
+                             c->run.seed);
+    if (status)
+        return status;
+    b->classes = malloc(network->batch * sizeof *b->classes);
+    b->values = malloc(network->batch * network_outputs(network) * sizeof *b->values);
+    b->times = malloc(STEPS_MAX * sizeof *b->times);
+    b->layers = calloc(LAYER_REPEATS * network->layer_count, sizeof *b->layers);
+    if (!b->classes || !b->values || !b->times || !b->layers)
+        return status_no_memory("a benchmark", STEPS_MAX * sizeof *b->times);
+    network_init(network, c->run.seed);
+    struct random_stream stream = random_stream(c->run.seed, RANDOM_INPUT, 0, 0, 0);
+    for (size_t i = 0; i < network->batch * shape_count(network->input); i++)
+        network->x[i] = random_normal(&stream, i);
+    gradient_check_labels(network, network->batch, c->run.seed, b->classes, b->values);
+    return STATUS_OK;
+}
+
+enum status benchmark_run(struct job *job, double seconds)
+{
+    struct benchmark b = {.job = job};
+    enum status status = comm_agree(job->comm, prepare(&b));
+    if (status)
+        goto done;
+    size_t steps = time_steps(&b, seconds);
+    for (size_t r = 0; r < LAYER_REPEATS; r++)
+        time_layers(&b, b.layers + r * job->network.layer_count);
+    print_layers(&b);
+    double step = median(b.times, steps);
+    log_print("%zu steps of %zu images, median %.3f ms\n", steps, job->config->train.batch, 1e3 * step);
+    log_print("throughput: %.1f images/s\n", (double)job->config->train.batch / step);
+done:
+    step_destroy(&b.step);
+    optimizer_destroy(&b.optimizer);
+    free(b.classes);
+    free(b.values);
+    free(b.times);
+    free(b.layers);
+    return status;
+}

@@ -1,0 +1,116 @@
+#include "train/display.h"
+
+#include "core/log.h"
+#include "core/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TERMINAL_PAUSE 0.1 /* seconds between drawings */
+#define PLAIN_PAUSE 30.0
+
+double clock_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void display_create(struct display *display, uint64_t epochs, uint64_t steps_per_epoch)
+{
+    const char *kind = getenv("TERM");
+    *display = (struct display){.terminal = isatty(STDOUT_FILENO) && !(kind && !strcmp(kind, "dumb")),
+                                .epochs = epochs,
+                                .steps_per_epoch = steps_per_epoch,
+                                .drawn = clock_seconds()};
+}
+
+static int terminal_width(void)
+{
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+/* "loss 0.3124  accuracy 0.8871"; without the accuracy where there is none. Writes into `out` and returns it.
+ */
+static const char *loss_text(struct loss_sum sum, char out[64])
+{
+    if (isfinite(loss_accuracy(sum)))
+        snprintf(out, 64, "loss %.4f  accuracy %.4f", loss_mean(sum), loss_accuracy(sum));
+    else
+        snprintf(out, 64, "loss %.4f", loss_mean(sum));
+    return out;
+}
+
+static void draw_bar(char *bar, int width, double share)
+{
+    int full = (int)(share * width + 0.5);
+    for (int i = 0; i < width; i++)
+        bar[i] = i < full ? '=' : i == full ? '>' : ' ';
+    bar[width] = 0;
+}
+
+/* Room for `width` characters of bar behind what must be said; less on a narrow terminal, none on a very
+ * narrow one. */
+static void draw(const struct display *display, uint64_t epoch, double share, struct loss_sum sum,
+                 double images_per_s, double remaining)
+{
+    char what[256], loss[64], left[32], bar[64];
+    int used = snprintf(what, sizeof what, "%3.0f%%  %s  %.0f images/s  %s left", 100 * share,
+                        loss_text(sum, loss), images_per_s, text_seconds(left, remaining));
+    char head[64];
+    used += snprintf(head, sizeof head, "epoch %llu/%llu ", (unsigned long long)epoch + 1,
+                     (unsigned long long)display->epochs);
+    int room = terminal_width() - used - 4;
+    room = room > 30 ? 30 : room;
+    if (room >= 5) {
+        draw_bar(bar, room, share);
+        log_print("\r\033[K%s[%s] %s", head, bar, what);
+    } else {
+        log_print("\r\033[K%s%.*s", head, terminal_width() - (int)strlen(head) - 1, what);
+    }
+}
+
+void display_step(struct display *display, uint64_t epoch, uint64_t step, struct loss_sum sum,
+                  double images_per_s, double remaining)
+{
+    double now = clock_seconds();
+    if (!log_is_speaker() || now - display->drawn < (display->terminal ? TERMINAL_PAUSE : PLAIN_PAUSE))
+        return;
+    display->drawn = now;
+    double share = (double)step / (double)display->steps_per_epoch;
+    if (display->terminal) {
+        draw(display, epoch, share, sum, images_per_s, remaining);
+    } else {
+        char loss[64], left[32];
+        log_print("epoch %llu/%llu  %3.0f%%  %s  %.0f images/s  %s left\n", (unsigned long long)epoch + 1,
+                  (unsigned long long)display->epochs, 100 * share, loss_text(sum, loss), images_per_s,
+                  text_seconds(left, remaining));
+    }
+}
+
+void display_clear(struct display *display)
+{
+    if (display->terminal)
+        log_print("\r\033[K");
+}
+
+void display_epoch(struct display *display, uint64_t epoch, uint64_t step, struct loss_sum train,
+                   struct loss_sum test, double rate, double images_per_s, double seconds, bool best)
+{
+    char a[64], b[64], t[32];
+    int digits = snprintf(NULL, 0, "%llu", (unsigned long long)display->epochs);
+    display_clear(display);
+    log_print("epoch %*llu/%llu  step %llu  train %s", digits, (unsigned long long)epoch,
+              (unsigned long long)display->epochs, (unsigned long long)step, loss_text(train, a));
+    if (test.samples)
+        log_print("  test %s", loss_text(test, b));
+    log_print("  lr %.4g  %.0f images/s  %s%s\n", rate, images_per_s, text_seconds(t, seconds),
+              best ? "  best" : "");
+    display->drawn = clock_seconds();
+}

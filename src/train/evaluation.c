@@ -1,0 +1,138 @@
+#include "train/evaluation.h"
+
+#include "core/log.h"
+#include "io/predictions.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MATRIX_CLASSES_MAX = 40, PAIRS_SHOWN = 20 };
+
+/* Samples first .. first+n-1 of the split. */
+static void evaluate_batch(const struct network *network, const struct dataset_split *split,
+                           const struct normalization *normalization, size_t first, size_t n, size_t *indices,
+                           int32_t *classes, float *values, struct loss_sum *sum)
+{
+    for (size_t i = 0; i < n; i++)
+        indices[i] = first + i;
+    dataset_gather(split, normalization, indices, n, network->x, split->classes ? classes : NULL,
+                   split->values ? values : NULL, network->threads);
+    struct pass pass = network_pass(network, n);
+    network_forward(network, &pass);
+    if (split->outputs)
+        *sum = loss_add(*sum, network_loss(network, &pass, (struct labels){classes, values}, 1));
+}
+
+enum status evaluation_run(const struct network *network, const struct dataset_split *split,
+                           const struct normalization *normalization, struct loss_sum *sum,
+                           uint64_t *confusion, float *probabilities)
+{
+    size_t k = network_outputs(network), batch = network->batch;
+    size_t *indices = malloc(batch * sizeof *indices);
+    int32_t *classes = malloc(batch * sizeof *classes);
+    float *values = malloc(batch * k * sizeof *values);
+    enum status status = STATUS_OK;
+    *sum = (struct loss_sum){0};
+    if (!indices || !classes || !values) {
+        status = status_no_memory("an evaluation", batch * k * sizeof *values);
+        goto done;
+    }
+    for (size_t first = 0; first < split->count; first += batch) {
+        size_t n = split->count - first < batch ? split->count - first : batch;
+        evaluate_batch(network, split, normalization, first, n, indices, classes, values, sum);
+        const float *y = network_last(network)->y;
+        for (size_t i = 0; confusion && i < n; i++)
+            confusion[(size_t)classes[i] * k + predictions_best(y + i * k, k)]++;
+        if (probabilities)
+            memcpy(probabilities + first * k, y, n * k * sizeof *y);
+    }
+done:
+    free(indices);
+    free(classes);
+    free(values);
+    return status;
+}
+
+enum { NAME_BYTES = 32 };
+
+static const char *class_name(char *const *names, size_t class, char out[NAME_BYTES])
+{
+    if (names)
+        snprintf(out, NAME_BYTES, "%.15s", names[class]);
+    else
+        snprintf(out, NAME_BYTES, "%zu", class);
+    return out;
+}
+
+static void class_totals(const uint64_t *confusion, size_t classes, size_t class, uint64_t *is,
+                         uint64_t *called)
+{
+    *is = *called = 0;
+    for (size_t j = 0; j < classes; j++) {
+        *is += confusion[class * classes + j];
+        *called += confusion[j * classes + class];
+    }
+}
+
+static void print_share(uint64_t part, uint64_t whole)
+{
+    if (whole)
+        log_print("  %6.2f %%", 100.0 * (double)part / (double)whole);
+    else
+        log_print("  %8s", "-");
+}
+
+static void print_matrix(const uint64_t *confusion, size_t classes, char *const *names)
+{
+    char name[NAME_BYTES];
+    log_print("%-16s", "true \\ taken for");
+    for (size_t j = 0; j < classes; j++)
+        log_print(" %5zu", j);
+    log_print("  %8s  %9s\n", "recall", "precision");
+    for (size_t i = 0; i < classes; i++) {
+        uint64_t is, called, right = confusion[i * classes + i];
+        class_totals(confusion, classes, i, &is, &called);
+        log_print("%2zu %-13.13s", i, class_name(names, i, name));
+        for (size_t j = 0; j < classes; j++)
+            log_print(confusion[i * classes + j] ? " %5llu" : "     .",
+                      (unsigned long long)confusion[i * classes + j]);
+        print_share(right, is);
+        log_print(" ");
+        print_share(right, called);
+        log_print("\n");
+    }
+}
+
+/* The pairs of different classes most often confused, by repeated search: there are few to show. */
+static void print_pairs(const uint64_t *confusion, size_t classes, char *const *names)
+{
+    uint64_t limit = UINT64_MAX;
+    size_t shown = 0;
+    log_print("%zu classes; most often confused:\n", classes);
+    while (shown < PAIRS_SHOWN) {
+        uint64_t most = 0;
+        for (size_t i = 0; i < classes * classes; i++)
+            if (i / classes != i % classes && confusion[i] < limit && confusion[i] > most)
+                most = confusion[i];
+        if (most == 0)
+            return;
+        for (size_t i = 0; i < classes * classes && shown < PAIRS_SHOWN; i++) {
+            char a[NAME_BYTES], b[NAME_BYTES];
+            if (i / classes == i % classes || confusion[i] != most)
+                continue;
+            log_print("  %-15s taken for %-15s %7llu times\n", class_name(names, i / classes, a),
+                      class_name(names, i % classes, b), (unsigned long long)most);
+            shown++;
+        }
+        limit = most;
+    }
+}
+
+void evaluation_print_confusion(const uint64_t *confusion, size_t classes, char *const *names)
+{
+    if (classes <= MATRIX_CLASSES_MAX)
+        print_matrix(confusion, classes, names);
+    else
+        print_pairs(confusion, classes, names);
+}

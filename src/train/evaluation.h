@@ -1,0 +1,16 @@
+#pragma once
+/* The network over a whole split, without dropout, each sample once. */
+#include "core/network.h"
+#include "io/dataset.h"
+
+/* Loss and hits over the split, whose labels fit the network. `confusion`: (outputs, outputs) counts, row =
+ * the true class, column = the one that the network takes, added to; NULL: not wanted. `probabilities`:
+ * (count, outputs), what the network gives; NULL: not wanted. A split without labels gives probabilities
+ * only. */
+enum status evaluation_run(const struct network *network, const struct dataset_split *split,
+                           const struct normalization *normalization, struct loss_sum *sum,
+                           uint64_t *confusion, float *probabilities);
+
+/* Prints a confusion matrix as a table, with recall and precision of every class; names may be NULL. Up to 40
+ * classes as a matrix, more as a list of the pairs most often confused. */
+void evaluation_print_confusion(const uint64_t *confusion, size_t classes, char *const *names);

@@ -1,0 +1,109 @@
+#include "train/job.h"
+
+#include "core/log.h"
+#include "core/text.h"
+#include "dist/tree_sum.h"
+#include "train/step.h"
+#include "train/summary.h"
+
+#include <omp.h>
+#include <string.h>
+
+static enum status read_data(struct job *job)
+{
+    const struct config *config = job->config;
+    enum status status = dataset_read(&job->train, config->data.file, "train", true);
+    if (status)
+        return status;
+    job->has_data = true;
+    if (dataset_exists(config->data.file, "test")) {
+        status = dataset_read(&job->test, config->data.file, "test", true);
+        job->has_test = !status;
+    }
+    char a[64], b[64];
+    if (!status && job->has_test && !shape_equal(job->train.shape, job->test.shape))
+        return status_set(STATUS_DATA, "%s: /train/images are %s, /test/images %s", config->data.file,
+                          shape_text(a, job->train.shape), shape_text(b, job->test.shape));
+    struct shape wanted = config->network.input;
+    if (!status && wanted.h && !shape_equal(wanted, job->train.shape))
+        return status_set(STATUS_DATA, "%s: images are %s, but [network] input = %s", config->data.file,
+                          shape_text(a, job->train.shape), shape_text(b, wanted));
+    return status;
+}
+
+static enum status plan(struct job *job)
+{
+    const struct config *config = job->config;
+    struct shape input = job->has_data ? job->train.shape : config->network.input;
+    if (!input.h)
+        return status_set(
+            STATUS_USAGE,
+            "%s: neither [data] file nor [network] input is given, so that the input's shape is unknown",
+            config->path);
+    enum status status =
+        network_plan(&job->network, input, config->network.lines, config->network.line_count);
+    if (status || !job->has_data)
+        return status;
+    enum loss_kind loss = network_last(&job->network)->ops->loss;
+    size_t outputs = network_outputs(&job->network);
+    status = dataset_fits(&job->train, loss, outputs);
+    if (!status && job->has_test)
+        status = dataset_fits(&job->test, loss, outputs);
+    return status;
+}
+
+enum status job_open(struct job *job, const struct comm *comm, const struct config *config, size_t shards)
+{
+    *job = (struct job){.comm = comm, .config = config, .threads = omp_get_max_threads()};
+    job->shards = shards                       ? shards
+                  : config->distributed.shards ? config->distributed.shards
+                                               : (size_t)comm->size;
+    enum status status = config->data.file[0] ? read_data(job) : STATUS_OK;
+    bool smaller = job->has_data && job->train.count < config->train.batch;
+    job->shard_size = step_shard_size(smaller ? job->train.count : config->train.batch, job->shards);
+    if (!status)
+        status = plan(job);
+    status = comm_agree(comm, status);
+    if (status)
+        job_close(job);
+    return status;
+}
+
+void job_close(struct job *job)
+{
+    dataset_destroy(&job->train);
+    dataset_destroy(&job->test);
+    network_destroy(&job->network);
+    *job = (struct job){0};
+}
+
+enum status job_bind(struct job *job, bool training)
+{
+    return network_bind(&job->network, job->shard_size, training, job->threads);
+}
+
+enum status job_print(struct job *job)
+{
+    struct summary_run run = {
+        .config = job->config,
+        .comm = job->comm,
+        .network = &job->network,
+        .train = job->has_data ? &job->train : NULL,
+        .test = job->has_test ? &job->test : NULL,
+        .shards = job->shards,
+        .shard_size = job->shard_size,
+        .threads = job->threads,
+        .gradient_arrays = tree_sum_levels(shard_owned(job->shards, (size_t)job->comm->size, 0).count),
+    };
+    enum status status = network_memory(&job->network, job->shard_size, true, job->threads, &run.memory);
+    if (status)
+        return status;
+    summary_print_network(&job->network);
+    summary_print_run(&run);
+    return STATUS_OK;
+}
+
+const struct normalization *job_normalization(const struct job *job)
+{
+    return &job->train.normalization;
+}

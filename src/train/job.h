@@ -1,0 +1,33 @@
+#pragma once
+/* What a configuration comes to on this machine: data in memory, a network planned for it, shards and
+ * threads. Everything that cnn-train does starts from one. */
+#include "core/network.h"
+#include "dist/comm.h"
+#include "io/config.h"
+#include "io/dataset.h"
+
+struct job {
+    const struct comm *comm;     /* borrowed */
+    const struct config *config; /* borrowed */
+    bool has_data,
+        has_test; /* else the input's shape comes from [network] input, and there is nothing to evaluate */
+    struct dataset_split train, test;
+    struct network network;
+    size_t shards, shard_size; /* the largest of a full batch */
+    int threads;
+};
+
+/* Collective. Reads the data, if the configuration names a file, and plans the network for it. `shards` 0:
+ * the configuration's, or as many as ranks. Every check of the configuration against the data is made here.
+ * job_close frees. */
+enum status job_open(struct job *job, const struct comm *comm, const struct config *config, size_t shards);
+void job_close(struct job *job);
+
+/* Binds the network for shards of a batch. */
+enum status job_bind(struct job *job, bool training);
+
+/* Prints the tables of layers and run; before job_bind. */
+enum status job_print(struct job *job);
+
+/* How the network is to see pixels: as the training data says. Not present where there is no data. */
+const struct normalization *job_normalization(const struct job *job);

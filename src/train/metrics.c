@@ -1,0 +1,90 @@
+#include "train/metrics.h"
+
+#include "io/file.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char header[] =
+    "epoch,step,samples,train_loss,train_accuracy,test_loss,test_accuracy,learning_rate,"
+    "images_per_s,seconds\n";
+
+enum { LINE_MAX_BYTES = 512 };
+
+static void metrics_path(const char *folder, char path[FILE_PATH_MAX])
+{
+    snprintf(path, FILE_PATH_MAX, "%.1000s/metrics.csv", folder);
+}
+
+static enum status cannot(const char *path)
+{
+    return file_failure(STATUS_CHECKPOINT, errno, "write", path);
+}
+
+/* Lines of the old file whose step is not beyond `step`; what is not a line of ours is dropped. */
+static void copy_rows(FILE *from, FILE *to, uint64_t step)
+{
+    char line[LINE_MAX_BYTES];
+    while (fgets(line, sizeof line, from)) {
+        unsigned long long epoch, row_step;
+        if (strchr(line, '\n') && sscanf(line, "%llu,%llu,", &epoch, &row_step) == 2 && row_step <= step)
+            fputs(line, to);
+    }
+}
+
+enum status metrics_start(const char *folder, uint64_t step)
+{
+    char path[FILE_PATH_MAX], temporary[FILE_PATH_MAX];
+    metrics_path(folder, path);
+    enum status status = file_begin(path, STATUS_CHECKPOINT, temporary);
+    if (status)
+        return status;
+    FILE *file = fopen(temporary, "w"), *old = step ? fopen(path, "r") : NULL;
+    bool good = file && fputs(header, file) >= 0;
+    if (good && old)
+        copy_rows(old, file, step);
+    if (old)
+        fclose(old);
+    if (file)
+        good = !ferror(file) && fclose(file) == 0 && good;
+    if (!good) {
+        status = cannot(path);
+        file_abandon(temporary);
+        return status;
+    }
+    return file_commit(temporary, path, STATUS_CHECKPOINT);
+}
+
+/* A comma and the number, or nothing behind the comma where there is none. */
+static size_t put(char *line, size_t used, const char *format, double value)
+{
+    line[used++] = ',';
+    return used + (isfinite(value) ? (size_t)snprintf(line + used, LINE_MAX_BYTES - used, format, value) : 0);
+}
+
+enum status metrics_append(const char *folder, const struct metrics_row *row)
+{
+    char path[FILE_PATH_MAX], line[LINE_MAX_BYTES];
+    metrics_path(folder, path);
+    size_t used = (size_t)snprintf(line, sizeof line, "%llu,%llu,%llu", (unsigned long long)row->epoch,
+                                   (unsigned long long)row->step, (unsigned long long)row->samples);
+    used = put(line, used, "%.6f", loss_mean(row->train));
+    used = put(line, used, "%.6f", loss_accuracy(row->train));
+    used = put(line, used, "%.6f", loss_mean(row->test));
+    used = put(line, used, "%.6f", loss_accuracy(row->test));
+    used = put(line, used, "%.6g", row->learning_rate);
+    used = put(line, used, "%.1f", row->images_per_s);
+    used = put(line, used, "%.3f", row->seconds);
+    line[used] = 0;
+    FILE *file = fopen(path, "a");
+    if (!file)
+        return cannot(path);
+    bool good = fprintf(file, "%s\n", line) > 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    enum status status = good ? STATUS_OK : cannot(path);
+    if (fclose(file) && !status)
+        status = cannot(path);
+    return status;
+}

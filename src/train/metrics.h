@@ -1,0 +1,19 @@
+#pragma once
+/* OUTPUT/metrics.csv: one line per epoch. */
+#include "core/loss.h"
+#include "core/status.h"
+
+#include <stdint.h>
+
+struct metrics_row {
+    uint64_t epoch, step, samples;
+    struct loss_sum train, test; /* what has no accuracy, or was not evaluated, is an empty field */
+    double learning_rate, images_per_s, seconds;
+};
+
+/* Starts the file with its header, or, on resume, keeps the lines up to `step` of the one that is there and
+ * drops those behind, which are going to be trained again. STATUS_CHECKPOINT: it cannot be written. */
+enum status metrics_start(const char *folder, uint64_t step);
+
+/* Appends a line, flushed to the disk. */
+enum status metrics_append(const char *folder, const struct metrics_row *row);

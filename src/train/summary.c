@@ -1,0 +1,131 @@
+#include "train/summary.h"
+
+#include "core/build_info.h"
+#include "core/log.h"
+#include "core/optimizer.h"
+#include "core/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Bytes per sample that a layer keeps from forward to backward. */
+static double layer_bytes(const struct layer *layer)
+{
+    return (layer->shares_input ? 0 : 4.0 * (double)shape_count(layer->out)) + (double)layer->cache_bytes;
+}
+
+static char *millions(char out[32], double count)
+{
+    if (count == 0)
+        strcpy(out, "-");
+    else
+        snprintf(out, 32,
+                 count < 1e4   ? "%.0f"
+                 : count < 1e6 ? "%.1f k"
+                 : count < 1e9 ? "%.2f M"
+                               : "%.2f G",
+                 count < 1e4   ? count
+                 : count < 1e6 ? count / 1e3
+                 : count < 1e9 ? count / 1e6
+                               : count / 1e9);
+    return out;
+}
+
+static void print_row(const char *name, const char *type, const char *output, const char *parameters,
+                      const char *adds, const char *memory)
+{
+    log_print("  %-14.24s %-11s %-12s %12s %14s %12s\n", name, type, output, parameters, adds, memory);
+}
+
+/* ---- under every column */
+static void print_rule(void)
+{
+    static const char dashes[] = "------------------------------";
+    log_print("  %.14s %.11s %.12s %.12s %.14s %.12s\n", dashes, dashes, dashes, dashes, dashes, dashes);
+}
+
+void summary_print_network(const struct network *network)
+{
+    char shape[64], parameters[32], adds[32], memory[32];
+    double all_adds = 0, all_bytes = 4.0 * (double)shape_count(network->input);
+    print_row("layer", "type", "output", "parameters", "multiply-adds", "memory");
+    print_rule();
+    print_row("input", "", shape_text(shape, network->input), "-", "-", text_bytes(memory, all_bytes));
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const struct layer *layer = &network->layers[i];
+        size_t count = 0;
+        for (size_t p = 0; p < layer->parameter_count; p++)
+            count += layer->parameters[p].count;
+        all_adds += layer->multiply_adds;
+        all_bytes += layer_bytes(layer);
+        print_row(layer->name, layer->ops->type, shape_text(shape, layer->out),
+                  count ? text_count(parameters, count) : "-", millions(adds, layer->multiply_adds),
+                  layer_bytes(layer) > 0 ? text_bytes(memory, layer_bytes(layer)) : "in place");
+    }
+    print_rule();
+    print_row("all", "", "", text_count(parameters, network->parameter_count), millions(adds, all_adds),
+              text_bytes(memory, all_bytes));
+    log_print("  multiply-adds: one sample, forward; memory: one sample, kept for backward\n\n");
+}
+
+static void print_data(const struct summary_run *run)
+{
+    char count[32], shape[64];
+    if (!run->train) {
+        log_print("  data          none: random images of %s\n", shape_text(shape, run->network->input));
+        return;
+    }
+    log_print("  data          %s: %s training", run->config->data.file,
+              text_count(count, run->train->count));
+    if (run->test)
+        log_print(", %s test", text_count(count, run->test->count));
+    log_print(" samples of %s, %zu %s%s\n", shape_text(shape, run->train->shape), run->train->outputs,
+              run->train->classes ? "classes" : "outputs",
+              run->config->data.shuffle ? "" : ", in file order");
+}
+
+static void print_batch(const struct summary_run *run)
+{
+    const struct config *c = run->config;
+    log_print("  batch         %zu = %zu shard%s of %s%zu, on %d rank%s with %d thread%s on %s\n",
+              c->train.batch, run->shards, run->shards == 1 ? "" : "s",
+              c->train.batch % run->shards ? "up to " : "", run->shard_size, run->comm->size,
+              run->comm->size == 1 ? "" : "s", run->threads, run->threads == 1 ? "" : "s", run->comm->host);
+}
+
+static void print_optimizer(const struct config *c)
+{
+    static const char *const schedules[] = {"constant", "step", "cosine"};
+    log_print("  optimizer     %s, lr %g %s", optimizer_types[c->train.optimizer]->name, c->train.lr,
+              schedules[c->train.schedule]);
+    if (c->train.schedule == CONFIG_STEP)
+        log_print(" x %g every %g epochs", c->train.step_factor, c->train.step_epochs);
+    if (c->train.schedule == CONFIG_COSINE)
+        log_print(" to %g", c->train.final_lr);
+    if (c->train.warmup > 0)
+        log_print(", warm-up %g epochs", c->train.warmup);
+    if (c->train.momentum > 0)
+        log_print(", %s%g", c->train.nesterov ? "Nesterov " : "momentum ", c->train.momentum);
+    if (c->train.weight_decay > 0)
+        log_print(", weight decay %g", c->train.weight_decay);
+    if (c->train.clip_norm > 0)
+        log_print(", clipped to norm %g", c->train.clip_norm);
+    log_print("\n");
+}
+
+void summary_print_run(const struct summary_run *run)
+{
+    const struct config *c = run->config;
+    char activations[32], arrays[32];
+    double bytes = 4.0 * (double)run->network->parameter_count *
+                   (double)(1 + run->gradient_arrays + optimizer_types[c->train.optimizer]->slot_count);
+    log_print("  run           %s, seed %llu, cnn-train %s\n", c->run.name, (unsigned long long)c->run.seed,
+              build_version());
+    print_data(run);
+    print_batch(run);
+    log_print("  epochs        %zu\n", c->train.epochs);
+    print_optimizer(c);
+    log_print("  memory        %s activations and workspace, %s weights, gradients and optimizer\n",
+              text_bytes(activations, (double)run->memory), text_bytes(arrays, bytes));
+    log_print("  output        %s\n\n", c->run.output);
+}

@@ -1,0 +1,22 @@
+#pragma once
+/* The tables before the start. */
+#include "core/network.h"
+#include "dist/comm.h"
+#include "io/config.h"
+#include "io/dataset.h"
+
+/* One line per layer: name, type, output, parameters, multiply-adds and memory per sample. */
+void summary_print_network(const struct network *network);
+
+/* What a run is about. */
+struct summary_run {
+    const struct config *config;
+    const struct comm *comm;
+    const struct network *network;
+    const struct dataset_split *train, *test; /* NULL: none */
+    size_t shards, shard_size;
+    int threads;
+    size_t memory; /* bytes of activations and workspace */
+    size_t gradient_arrays;
+};
+void summary_print_run(const struct summary_run *run);

@@ -1,0 +1,389 @@
+#include "train/trainer.h"
+
+#include "core/log.h"
+#include "core/schedule.h"
+#include "core/text.h"
+#include "io/checkpoint.h"
+#include "io/file.h"
+#include "train/display.h"
+#include "train/evaluation.h"
+#include "train/metrics.h"
+#include "train/order.h"
+#include "train/step.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct trainer {
+    struct job *job;
+    const struct config *config;
+    const struct trainer_options *options;
+    const char *config_text;
+    struct optimizer optimizer;
+    struct schedule schedule;
+    struct step step;
+    struct order order;
+    struct display display;
+    struct progress progress;
+    char last_checkpoint[FILE_PATH_MAX]; /* "": none in this start */
+
+    /* this start */
+    double started, epoch_started;       /* clock_seconds */
+    double seconds_before, epoch_before; /* progress->seconds and epoch_seconds when the clock was read */
+    uint64_t samples_at_start, epoch_samples_at_start;
+};
+
+enum status trainer_find_checkpoint(const struct config *config, const char *given, char path[1024],
+                                    size_t *shards)
+{
+    struct checkpoint_info info;
+    enum status status;
+    if (given) {
+        snprintf(path, 1024, "%.1000s", given);
+        status = checkpoint_verify(path);
+    } else {
+        status = checkpoint_newest(config->run.output, path);
+    }
+    if (!status)
+        status = checkpoint_read_info(path, &info);
+    if (status)
+        return status;
+    const struct progress *p = &info.progress;
+    *shards = p->shards;
+    if (p->seed != config->run.seed)
+        status =
+            status_set(STATUS_USAGE, "run.seed = %llu, but %s was trained with %llu: a run keeps its seed",
+                       (unsigned long long)config->run.seed, path, (unsigned long long)p->seed);
+    else if (p->batch != config->train.batch)
+        status =
+            status_set(STATUS_USAGE, "train.batch = %zu, but %s was trained with %llu: a run keeps its batch",
+                       config->train.batch, path, (unsigned long long)p->batch);
+    else if (config->distributed.shards && p->shards != config->distributed.shards)
+        status = status_set(STATUS_USAGE,
+                            "distributed.shards = %zu, but %s was trained with %llu: a run keeps its shards",
+                            config->distributed.shards, path, (unsigned long long)p->shards);
+    checkpoint_info_destroy(&info);
+    return status;
+}
+
+static struct schedule make_schedule(const struct job *job)
+{
+    const struct config *c = job->config;
+    static const enum schedule_kind kinds[] = {[CONFIG_CONSTANT] = SCHEDULE_CONSTANT,
+                                               [CONFIG_STEP] = SCHEDULE_STEP,
+                                               [CONFIG_COSINE] = SCHEDULE_COSINE};
+    return (struct schedule){
+        .kind = kinds[c->train.schedule],
+        .rate = c->train.lr,
+        .epoch_size = (double)job->train.count,
+        .epochs = (double)c->train.epochs,
+        .warmup_epochs = c->train.warmup,
+        .warmup_factor = c->train.warmup_factor,
+        .step_epochs = c->train.step_epochs,
+        .step_factor = c->train.step_factor,
+        .final_rate = c->train.final_lr,
+    };
+}
+
+/* The optimizer's slots as checkpoints want them. */
+static size_t list_slots(const struct optimizer *optimizer, struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX])
+{
+    for (size_t i = 0; i < optimizer->ops->slot_count; i++)
+        slots[i] = (struct checkpoint_slot){optimizer->ops->slot_names[i], optimizer->slots[i]};
+    return optimizer->ops->slot_count;
+}
+
+static enum status restore(struct trainer *t)
+{
+    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
+    struct checkpoint_info info;
+    const char *path = t->options->checkpoint;
+    enum status status = checkpoint_read_info(path, &info);
+    if (status)
+        return status;
+    t->progress = info.progress;
+    if (info.data_digest != t->job->train.digest)
+        status = status_set(STATUS_USAGE, "%s was trained on other data than %s holds now", path,
+                            t->config->data.file);
+    checkpoint_info_destroy(&info);
+    if (!status)
+        status = checkpoint_read_model(path, &t->job->network);
+    if (!status)
+        status = checkpoint_read_slots(path, &t->job->network, slots, list_slots(&t->optimizer, slots));
+    if (!status)
+        log_print("resuming from %s: step %llu, epoch %llu of %zu\n\n", path,
+                  (unsigned long long)t->progress.step, (unsigned long long)t->progress.epoch + 1,
+                  t->config->train.epochs);
+    return status;
+}
+
+static enum status start_weights(struct trainer *t)
+{
+    t->progress = (struct progress){.seed = t->config->run.seed,
+                                    .shards = t->job->shards,
+                                    .batch = t->config->train.batch,
+                                    .best_metric = NAN};
+    network_init(&t->job->network, t->config->run.seed);
+    if (!t->options->checkpoint)
+        return STATUS_OK;
+    enum status status = checkpoint_read_model(t->options->checkpoint, &t->job->network);
+    if (!status)
+        log_print("starting with the weights of %s\n\n", t->options->checkpoint);
+    return status;
+}
+
+/* Nothing is written before this says that it may be. */
+static enum status claim_folder(struct trainer *t)
+{
+    const char *folder = t->config->run.output;
+    bool used = checkpoint_folder_used(folder);
+    if (used && t->options->start == TRAINER_NEW)
+        return status_set(
+            STATUS_CHECKPOINT,
+            "%s holds a run already: go on with --resume, choose another run.name or run.output, or let it "
+            "go with --overwrite",
+            folder);
+    enum status status = file_make_folder(folder, STATUS_CHECKPOINT);
+    if (!status && used && t->options->start == TRAINER_OVERWRITE)
+        status = checkpoint_remove_all(folder);
+    return status ? status : metrics_start(folder, t->progress.step);
+}
+
+static void read_clock(struct trainer *t)
+{
+    double now = clock_seconds();
+    t->progress.seconds = t->seconds_before + now - t->started;
+    t->progress.epoch_seconds = t->epoch_before + now - t->epoch_started;
+}
+
+/* Learning rate of the next step. */
+static double rate_now(const struct trainer *t)
+{
+    return schedule_rate(&t->schedule, t->progress.samples_seen);
+}
+
+static enum status write_checkpoint(struct trainer *t, bool best)
+{
+    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
+    const struct dataset_split *train = &t->job->train;
+    struct checkpoint_content content = {
+        .network = &t->job->network,
+        .slots = slots,
+        .slot_count = list_slots(&t->optimizer, slots),
+        .progress = &t->progress,
+        .normalization = job_normalization(t->job),
+        .class_names = (const char *const *)train->class_names,
+        .class_count = train->class_names ? train->outputs : 0,
+        .data_digest = train->digest,
+        .config_text = t->config_text,
+        .threads = t->job->threads,
+    };
+    enum status status = checkpoint_write(t->config->run.output, &content, best, t->last_checkpoint);
+    return status ? status : checkpoint_prune(t->config->run.output, t->config->checkpoint.keep);
+}
+
+struct batch_source {
+    const struct job *job;
+    const size_t *samples;
+};
+
+static void gather(void *user, size_t first, size_t n, float *x, int32_t *classes, float *values)
+{
+    const struct batch_source *source = user;
+    dataset_gather(&source->job->train, job_normalization(source->job), source->samples + first, n, x,
+                   classes, values, source->job->threads);
+}
+
+/* The first layer whose output, or gradient, has a number that is none; "" where they are all finite. */
+static void name_culprit(const struct network *network, size_t n, char out[128])
+{
+    out[0] = 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const struct layer *layer = &network->layers[i];
+        for (size_t e = 0; e < n * shape_count(layer->out); e++) {
+            if (!isfinite(layer->y[e])) {
+                snprintf(out, 128, ", first in the output of layer `%s`", layer->name);
+                return;
+            }
+        }
+    }
+}
+
+static enum status diverged(const struct trainer *t, const struct step_result *result, size_t n, double rate)
+{
+    char culprit[128], kept[FILE_PATH_MAX + 64] = "";
+    name_culprit(&t->job->network, n < t->job->shard_size ? n : t->job->shard_size, culprit);
+    if (t->last_checkpoint[0])
+        snprintf(kept, sizeof kept, " the last good checkpoint is %s;", t->last_checkpoint);
+    return status_set(
+        STATUS_DIVERGED,
+        "step %llu: the %s is not finite at learning rate %g%s;%s try a lower train.lr, a warm-up, or "
+        "train.clip_norm",
+        (unsigned long long)t->progress.step + 1, isfinite(result->loss.loss) ? "gradient" : "loss", rate,
+        culprit, kept);
+}
+
+static void show_progress(struct trainer *t, size_t position)
+{
+    read_clock(t);
+    double seconds = t->progress.seconds - t->seconds_before;
+    double rate = (double)(t->progress.samples_seen - t->samples_at_start) / fmax(seconds, 1e-9);
+    double all = (double)t->config->train.epochs * (double)t->job->train.count;
+    display_step(&t->display, t->progress.epoch, position / t->config->train.batch, t->progress.epoch_sum,
+                 rate, (all - (double)t->progress.samples_seen) / rate);
+}
+
+static bool steps_done(const struct trainer *t)
+{
+    return t->options->steps && t->progress.step >= t->options->steps;
+}
+
+/* Steps from where the epoch stands to its end, or to the last step wanted. */
+static enum status run_steps(struct trainer *t)
+{
+    size_t count = t->job->train.count, batch = t->config->train.batch;
+    size_t position = (size_t)(t->progress.samples_seen - t->progress.epoch * count);
+    const size_t *samples = order_of_epoch(&t->order, t->progress.epoch);
+    while (position < count && !steps_done(t)) {
+        size_t n = count - position < batch ? count - position : batch;
+        double rate = rate_now(t);
+        struct batch_source source = {t->job, samples + position};
+        struct step_result result = step_take(&t->step, t->progress.step, n, rate, gather, &source);
+        if (!result.finite)
+            return diverged(t, &result, n, rate);
+        position += n;
+        t->progress.step++;
+        t->progress.samples_seen += n;
+        t->progress.epoch_sum = loss_add(t->progress.epoch_sum, result.loss);
+        show_progress(t, position);
+    }
+    return STATUS_OK;
+}
+
+/* Whether the evaluation is the best so far, and notes it if it is. */
+static bool note_best(struct progress *progress, struct loss_sum test)
+{
+    double metric = isfinite(loss_accuracy(test)) ? loss_accuracy(test) : -loss_mean(test);
+    if (!test.samples || !isfinite(metric) || metric <= progress->best_metric)
+        return false;
+    progress->best_metric = metric;
+    progress->best_step = progress->step;
+    return true;
+}
+
+static enum status finish_epoch(struct trainer *t)
+{
+    const struct config *c = t->config;
+    struct progress *p = &t->progress;
+    struct loss_sum test = {0};
+    double rate = rate_now(t), epoch_seconds = clock_seconds() - t->epoch_started;
+    double images_per_s =
+        (double)(p->epoch_sum.samples - t->epoch_samples_at_start) / fmax(epoch_seconds, 1e-9);
+    enum status status = STATUS_OK;
+    if (t->job->has_test)
+        status =
+            evaluation_run(&t->job->network, &t->job->test, job_normalization(t->job), &test, NULL, NULL);
+    if (status)
+        return status;
+    bool best = note_best(p, test);
+    read_clock(t);
+    p->epoch++;
+    struct metrics_row row = {p->epoch, p->step, p->samples_seen, p->epoch_sum,
+                              test,     rate,    images_per_s,    p->seconds};
+    double shown = p->epoch_seconds;
+    p->epoch_sum = (struct loss_sum){0};
+    p->epoch_seconds = t->epoch_before = 0;
+    t->epoch_started = clock_seconds();
+    t->epoch_samples_at_start = 0;
+    display_epoch(&t->display, p->epoch, p->step, row.train, test, rate, images_per_s, shown, best);
+    bool due = c->checkpoint.every && p->epoch % c->checkpoint.every == 0;
+    status =
+        metrics_append(c->run.output, &row); /* first: what a resumed run repeats, it drops from the file */
+    if (!status && (due || best || p->epoch == c->train.epochs || steps_done(t)))
+        status = write_checkpoint(t, best);
+    return status;
+}
+
+static enum status run_epochs(struct trainer *t)
+{
+    enum status status = STATUS_OK;
+    uint64_t first = t->progress.step;
+    while (!status && t->progress.epoch < t->config->train.epochs && !steps_done(t)) {
+        status = run_steps(t);
+        if (!status && t->progress.samples_seen == (t->progress.epoch + 1) * t->job->train.count)
+            status = finish_epoch(t);
+        else if (!status)
+            status = write_checkpoint(t, false);
+    }
+    if (status) {
+        display_clear(&t->display);
+        return status;
+    }
+    if (t->progress.step == first)
+        log_print("nothing to do: %llu steps and %llu of %zu epochs are done\n", (unsigned long long)first,
+                  (unsigned long long)t->progress.epoch, t->config->train.epochs);
+    return STATUS_OK;
+}
+
+static void print_end(struct trainer *t)
+{
+    char seconds[32];
+    display_clear(&t->display);
+    log_print("\n%s after %llu steps, %s", t->progress.epoch < t->config->train.epochs ? "stopped" : "done",
+              (unsigned long long)t->progress.step, text_seconds(seconds, t->progress.seconds));
+    if (isfinite(t->progress.best_metric))
+        log_print("; best test %s %.4f at step %llu", t->progress.best_metric < 0 ? "loss" : "accuracy",
+                  fabs(t->progress.best_metric), (unsigned long long)t->progress.best_step);
+    log_print("\n");
+    if (t->last_checkpoint[0])
+        log_print("checkpoint: %s\n", t->last_checkpoint);
+}
+
+static enum status prepare(struct trainer *t)
+{
+    struct job *job = t->job;
+    const struct config *c = t->config;
+    struct optimizer_settings settings = {c->train.momentum, c->train.nesterov, c->train.weight_decay};
+    t->schedule = make_schedule(job);
+    enum status status = job_bind(job, true);
+    if (!status)
+        status = optimizer_create(&t->optimizer, optimizer_types[c->train.optimizer], &settings,
+                                  job->network.parameter_count);
+    if (!status)
+        status = step_create(&t->step, &job->network, &t->optimizer, job->comm, job->shards,
+                             c->train.clip_norm, c->run.seed);
+    if (!status)
+        status = order_create(&t->order, job->train.count, c->run.seed, c->data.shuffle);
+    if (!status)
+        status = t->options->start == TRAINER_RESUME ? restore(t) : start_weights(t);
+    if (!status)
+        status = claim_folder(t);
+    t->seconds_before = t->progress.seconds;
+    t->epoch_before = t->progress.epoch_seconds;
+    t->samples_at_start = t->progress.samples_seen;
+    t->epoch_samples_at_start = t->progress.epoch_sum.samples;
+    return status;
+}
+
+enum status trainer_run(struct job *job, const char *config_text, const struct trainer_options *options)
+{
+    struct trainer t = {.job = job, .config = job->config, .options = options, .config_text = config_text};
+    enum status status = STATUS_OK;
+    if (!job->has_data)
+        return status_set(STATUS_USAGE, "%s: training needs data: [data] file is not set", job->config->path);
+    status = comm_agree(job->comm, prepare(&t));
+    if (status)
+        goto done;
+    size_t batch = job->config->train.batch;
+    display_create(&t.display, job->config->train.epochs, (job->train.count + batch - 1) / batch);
+    t.started = t.epoch_started = clock_seconds();
+    status = run_epochs(&t);
+    if (!status)
+        print_end(&t);
+done:
+    order_destroy(&t.order);
+    step_destroy(&t.step);
+    optimizer_destroy(&t.optimizer);
+    return status;
+}
