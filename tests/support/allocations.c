@@ -1,86 +1,95 @@
 #include "support/allocations.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdlib.h>
+#include <string.h>
 
+static atomic_bool counting;
 static atomic_size_t count;
+
+void allocations_start(void)
+{
+    atomic_store(&count, 0);
+    atomic_store(&counting, true);
+}
+
+size_t allocations_stop(void)
+{
+    atomic_store(&counting, false);
+    return atomic_load(&count);
+}
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define ADDRESS_SANITIZER
+#define __SANITIZE_ADDRESS__ 1
 #endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define ADDRESS_SANITIZER
 #endif
 
-#ifdef ADDRESS_SANITIZER
-/* The sanitizer's allocator stands in for libc's; it tells of every block. */
-#include <sanitizer/allocator_interface.h>
-
-static void on_malloc(const volatile void *block, size_t size)
+#ifdef __SANITIZE_ADDRESS__
+bool allocations_are_counted(void)
 {
-    (void)block;
-    (void)size;
-    atomic_fetch_add(&count, 1);
-}
-
-static void on_free(const volatile void *block)
-{
-    (void)block;
-}
-
-size_t allocation_count(void)
-{
-    static atomic_flag installed = ATOMIC_FLAG_INIT;
-    if (!atomic_flag_test_and_set(&installed))
-        __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
-    return atomic_load(&count);
+    return false;
 }
 #else
-/* These stand before libc's in every library of the process, and hand on to its own. */
+/* glibc's own, to which the functions below hand on. They stand before it in every library of the process. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t number, size_t size);
 void *__libc_realloc(void *block, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
-size_t allocation_count(void)
+bool allocations_are_counted(void)
 {
-    return atomic_load(&count);
+    return true;
+}
+
+static void note(const void *caller)
+{
+    Dl_info info;
+    if (!atomic_load(&counting))
+        return;
+    if (dladdr(caller, &info) && (strstr(info.dli_fname, "libgomp") || strstr(info.dli_fname, "libomp")))
+        return;
+    atomic_fetch_add(&count, 1);
 }
 
 void *malloc(size_t size)
 {
-    atomic_fetch_add(&count, 1);
+    note(__builtin_return_address(0));
     return __libc_malloc(size);
 }
 
 void *calloc(size_t number, size_t size)
 {
-    atomic_fetch_add(&count, 1);
+    note(__builtin_return_address(0));
     return __libc_calloc(number, size);
 }
 
 void *realloc(void *block, size_t size)
 {
-    atomic_fetch_add(&count, 1);
+    note(__builtin_return_address(0));
     return __libc_realloc(block, size);
 }
 
 void *memalign(size_t alignment, size_t size)
 {
-    atomic_fetch_add(&count, 1);
+    note(__builtin_return_address(0));
     return __libc_memalign(alignment, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
-    return memalign(alignment, size);
+    note(__builtin_return_address(0));
+    return __libc_memalign(alignment, size);
 }
 
 int posix_memalign(void **block, size_t alignment, size_t size)
 {
-    *block = memalign(alignment, size);
-    return *block ? 0 : ENOMEM;
+    note(__builtin_return_address(0));
+    void *memory = __libc_memalign(alignment, size);
+    if (!memory)
+        return ENOMEM;
+    *block = memory;
+    return 0;
 }
 #endif

@@ -1,6 +1,14 @@
 #pragma once
-/* Counts what is taken from the heap, by whomever: our code, OpenBLAS, the OpenMP run-time, libc. */
+/* Counts what is taken from the heap by our own code and by libraries that it calls, such as OpenBLAS. Not
+ * counted is what the OpenMP run-time takes for itself: GCC's makes and frees a structure of 1.5 KB for every
+ * region of one thread. */
+#include <stdbool.h>
 #include <stddef.h>
 
-/* Calls of malloc, calloc, realloc, aligned_alloc, memalign and posix_memalign so far, of all threads. */
-size_t allocation_count(void);
+/* False under AddressSanitizer, whose allocator stands in the way: nothing is counted then. */
+bool allocations_are_counted(void);
+
+/* Calls of malloc, calloc, realloc, aligned_alloc, memalign and posix_memalign between start and stop, in all
+ * threads. */
+void allocations_start(void);
+size_t allocations_stop(void);
