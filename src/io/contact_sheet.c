@@ -189,6 +189,23 @@ static void print_line(const struct look *look, const size_t *indices, size_t co
     fputc('\n', out);
 }
 
+/* Each sample's class above it, cut to the image's width. */
+static void print_names(const struct look *look, const size_t *indices, size_t count, FILE *out)
+{
+    const struct dataset_split *split = look->split;
+    for (size_t i = 0; i < count; i++) {
+        size_t k = (size_t)split->classes[indices[i]], width = 0;
+        const char *name = split->class_names[k];
+        fprintf(out, "%*s", TEXT_GAP, "");
+        for (; *name && (width < look->w || (*name & 0xC0) == 0x80); name++) {
+            width += (*name & 0xC0) != 0x80; /* characters of UTF-8, not bytes */
+            fputc(*name, out);
+        }
+        fprintf(out, "%*s", (int)(look->w - width), "");
+    }
+    fputc('\n', out);
+}
+
 void contact_sheet_print(const struct contact_sheet *sheet, const struct dataset_split *split,
                          enum contact_sheet_blocks blocks, size_t width, FILE *out)
 {
@@ -200,8 +217,11 @@ void contact_sheet_print(const struct contact_sheet *sheet, const struct dataset
     struct look look = look_at(sheet, split, w, h);
     size_t fit = width / (w + TEXT_GAP) > 0 ? width / (w + TEXT_GAP) : 1;
     for (size_t from = 0; from < count; from += fit) {
+        size_t shown = count - from < fit ? count - from : fit;
+        if (split->classes && split->class_names)
+            print_names(&look, first + from, shown, out);
         for (size_t y = 0; y < h; y += 2)
-            print_line(&look, first + from, count - from < fit ? count - from : fit, y, blocks, out);
+            print_line(&look, first + from, shown, y, blocks, out);
         fputc('\n', out);
     }
     free(first);

@@ -1,9 +1,7 @@
 #include "io/dataset_writer.h"
 
-#include "io/file.h"
 #include "io/h5.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,17 +121,18 @@ static bool write_split(hid_t file, const struct dataset_split *split, const str
     return ok;
 }
 
-static enum status write_file(const char *temporary, const char *path, const struct dataset_content *content,
+static enum status write_file(const char *path, const struct dataset_content *content,
                               const struct normalization *n)
 {
     char cause[H5_FAILURE_MAX];
-    hid_t file = h5_create(temporary);
+    hid_t file = h5_create();
     bool ok = file >= 0 && write_split(file, content->train, content, n, "train") &&
-              (!content->test || write_split(file, content->test, content, n, "test")) &&
-              H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0;
+              (!content->test || write_split(file, content->test, content, n, "test"));
+    enum status status = ok ? h5_save(file, path, STATUS_DATA)
+                            : status_set(STATUS_DATA, "%s: cannot be made: %s", path, h5_failure(cause));
     if (file >= 0)
-        ok = H5Fclose(file) >= 0 && ok;
-    return ok ? STATUS_OK : status_set(STATUS_DATA, "%s: cannot be written: %s", path, h5_failure(cause));
+        H5Fclose(file);
+    return status;
 }
 
 static enum status check_labels(const struct dataset_split *split, size_t class_count)
@@ -163,7 +162,6 @@ static enum status check_content(const struct dataset_content *content)
 
 enum status dataset_write(const char *path, const struct dataset_content *content, bool overwrite)
 {
-    char temporary[FILE_PATH_MAX] = "";
     struct normalization normalization = {0};
     enum status status = dataset_write_allowed(path, overwrite);
     if (!status)
@@ -171,13 +169,7 @@ enum status dataset_write(const char *path, const struct dataset_content *conten
     if (!status)
         status = dataset_statistics(content->train, &normalization);
     if (!status)
-        status = file_begin(path, STATUS_DATA, temporary);
-    if (!status)
-        status = write_file(temporary, path, content, &normalization);
-    if (!status)
-        status = file_commit(temporary, path, STATUS_DATA);
-    if (status)
-        file_abandon(temporary);
+        status = write_file(path, content, &normalization);
     normalization_destroy(&normalization);
     return status;
 }

@@ -1,5 +1,7 @@
 #include "io/h5.h"
 
+#include "io/file.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,8 @@
 
 /* More than any list that we write; beyond it the file is damaged. */
 #define ATTRIBUTE_BYTES_MAX ((hsize_t)1 << 28)
+
+enum { IMAGE_STEP = 1 << 20 }; /* by which a file in memory grows */
 
 /* Of the call that failed last, also when others succeeded since. */
 static _Thread_local struct failure {
@@ -90,15 +94,35 @@ enum status h5_open(const char *path, enum status code, hid_t *file)
     return status;
 }
 
-hid_t h5_create(const char *path)
+hid_t h5_create(void)
 {
     h5_quiet();
-    hid_t access_list = access_without_lock(), creation = H5Pcreate(H5P_FILE_CREATE);
-    H5Pset_obj_track_times(creation, false);
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access_list);
+    hid_t access_list = H5Pcreate(H5P_FILE_ACCESS), creation = H5Pcreate(H5P_FILE_CREATE),
+          file = H5I_INVALID_HID;
+    if (H5Pset_fapl_core(access_list, IMAGE_STEP, false) >= 0 && H5Pset_obj_track_times(creation, false) >= 0)
+        file = H5Fcreate("/dev/null/new", H5F_ACC_TRUNC, creation,
+                         access_list); /* no such path can be on the disk */
     H5Pclose(creation);
     H5Pclose(access_list);
     return file;
+}
+
+enum status h5_save(hid_t file, const char *path, enum status code)
+{
+    char temporary[FILE_PATH_MAX], cause[H5_FAILURE_MAX];
+    void *handle = NULL;
+    ssize_t size;
+    if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 || H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 ||
+        !handle || (size = H5Fget_file_image(file, NULL, 0)) <= 0)
+        return status_set(code, "%s: cannot be made: %s", path, h5_failure(cause));
+    enum status status = file_begin(path, code, temporary);
+    if (!status)
+        status = file_write(temporary, *(void **)handle, (size_t)size, path, code);
+    if (!status)
+        status = file_commit(temporary, path, code);
+    if (status)
+        file_abandon(temporary);
+    return status;
 }
 
 bool h5_has_attribute(hid_t object, const char *name)

@@ -22,9 +22,12 @@ char *h5_failure(char out[H5_FAILURE_MAX]);
  * not readable, not HDF5 and truncated apart. */
 enum status h5_open(const char *path, enum status code, hid_t *file);
 
-/* A new, empty file in the place of what is there, not locked, without times, so that the same content gives
- * the same bytes. Negative: it could not; h5_failure tells why. */
-hid_t h5_create(const char *path);
+/* A new file in memory, since HDF5 does not survive a full disk; without times, so that the same content
+ * gives the same bytes. Negative: it could not; h5_failure tells why. */
+hid_t h5_create(void);
+
+/* Puts what is in the file of h5_create on the disk, whole or not at all, in the place of what is there. */
+enum status h5_save(hid_t file, const char *path, enum status code);
 
 /* Scalar attributes of `object`. Writing takes the place of an attribute of that name and returns false on
  * failure (an attribute holds at most 64 KiB); reading returns false where missing or of another kind. Texts
