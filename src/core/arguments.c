@@ -32,6 +32,15 @@ static const struct argument *find(const struct argument_table *table, const cha
     return NULL;
 }
 
+static enum status append(const struct argument *argument, const char *value, void *values)
+{
+    struct argument_list *list = (struct argument_list *)((char *)values + argument->option.offset);
+    if (list->count == ARGUMENT_LIST_MAX)
+        return status_set(STATUS_USAGE, "--%s: more than %d times", argument->option.name, ARGUMENT_LIST_MAX);
+    list->values[list->count++] = value;
+    return STATUS_OK;
+}
+
 /* argv[*at] is an option; leaves *at at its last word. */
 static enum status parse_option(const struct argument_table *table, int argc, char *const *argv, int *at,
                                 void *values, uint64_t *given)
@@ -45,18 +54,22 @@ static enum status parse_option(const struct argument_table *table, int argc, ch
         return status_set(STATUS_USAGE, "--%s takes no value", argument->option.name);
     if (!wants_value)
         value = "yes";
+    if (!value && argument->implied)
+        value = argument->implied;
     if (!value && *at + 1 >= argc)
         return status_set(STATUS_USAGE, "--%s needs a value: --%s %s", word, word, argument->value);
     if (!value)
         value = argv[++*at];
     *given |= UINT64_C(1) << (argument - table->arguments);
+    if (argument->repeats)
+        return append(argument, value, values);
     return status_prefix(option_parse(&argument->option, value, values), "--");
 }
 
 static enum status check_given(const struct argument_table *table, uint64_t given, size_t operands)
 {
     for (size_t i = 0; i < table->count; i++)
-        if (!table->arguments[i].option.fallback && !(given >> i & 1))
+        if (!table->arguments[i].option.fallback && !table->arguments[i].repeats && !(given >> i & 1))
             return status_set(STATUS_USAGE, "--%s %s is missing", table->arguments[i].option.name,
                               table->arguments[i].value);
     if (operands < table->operand_count)
@@ -72,7 +85,10 @@ enum status arguments_parse(const struct argument_table *table, int argc, char *
     bool options = true;
     enum status status = STATUS_OK;
     for (size_t i = 0; !status && i < table->count; i++)
-        status = option_defaults(&table->arguments[i].option, 1, values);
+        if (table->arguments[i].repeats)
+            ((struct argument_list *)((char *)values + table->arguments[i].option.offset))->count = 0;
+        else
+            status = option_defaults(&table->arguments[i].option, 1, values);
     for (int i = 1; !status && i < argc; i++) {
         bool dash = options && argv[i][0] == '-' && argv[i][1];
         if (dash && !strcmp(argv[i], "--"))
@@ -89,19 +105,35 @@ enum status arguments_parse(const struct argument_table *table, int argc, char *
     return status ? status : check_given(table, given, found);
 }
 
+bool arguments_want_help(int argc, char *const *argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+            return true;
+    return false;
+}
+
+/* "--resume[=FILE]" or "--steps N"; its length. */
+static int name_text(const struct argument *a, char out[128])
+{
+    if (!a->value)
+        return snprintf(out, 128, "--%s", a->option.name);
+    return snprintf(out, 128, a->implied ? "--%s[=%s]" : "--%s %s", a->option.name, a->value);
+}
+
 void arguments_help(const struct argument_table *table, FILE *out)
 {
     int width = 0;
+    char name[128];
     for (size_t i = 0; i < table->count; i++) {
-        const struct argument *a = &table->arguments[i];
-        int length = (int)(strlen(a->option.name) + (a->value ? strlen(a->value) + 1 : 0));
+        int length = name_text(&table->arguments[i], name);
         width = length > width ? length : width;
     }
     for (size_t i = 0; i < table->count; i++) {
         const struct argument *a = &table->arguments[i];
-        int used = fprintf(out, "  --%s%s%s", a->option.name, a->value ? " " : "", a->value ? a->value : "");
-        fprintf(out, "%*s%s", width + 7 - used, "", a->option.help);
-        bool told = a->value && a->option.fallback && a->option.fallback[0];
+        name_text(a, name);
+        fprintf(out, "  %-*s  %s", width, name, a->option.help);
+        bool told = a->value && !a->implied && a->option.fallback && a->option.fallback[0];
         fprintf(out, told ? " (default: %s)\n" : "\n", a->option.fallback);
     }
 }

@@ -4,6 +4,7 @@
 #include "core/option.h"
 #include "core/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -11,6 +12,16 @@ struct argument {
     struct option
         option; /* section NULL; fallback NULL: must be given; "" is the default of a text that need not be */
     const char *value; /* what --help calls it: "FILE"; NULL: a bool */
+    const char
+        *implied; /* not NULL: --name alone means this, and a value can only be given as --name=value */
+    bool repeats; /* the field is a struct argument_list of the values as they stand on the command line */
+};
+
+enum { ARGUMENT_LIST_MAX = 256 };
+
+struct argument_list {
+    const char *values[ARGUMENT_LIST_MAX];
+    size_t count;
 };
 
 struct argument_table {
@@ -25,6 +36,9 @@ struct argument_table {
  * missing or not in the domain, something missing or too much. */
 enum status arguments_parse(const struct argument_table *table, int argc, char *const *argv, void *values,
                             const char **operands);
+
+/* True where a word before "--" is --help or -h. */
+bool arguments_want_help(int argc, char *const *argv);
 
 /* A line per option. */
 void arguments_help(const struct argument_table *table, FILE *out);

@@ -353,17 +353,9 @@ static enum status unknown_command(const char *group, const char *word)
                       nearest ? "'?" : "");
 }
 
-static bool wants_help(int argc, char **argv)
-{
-    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
-            return true;
-    return false;
-}
-
 static enum status run_command(const struct command *command, int argc, char **argv)
 {
-    if (wants_help(argc, argv)) {
+    if (arguments_want_help(argc, argv)) {
         print_command_help(command);
         return STATUS_OK;
     }

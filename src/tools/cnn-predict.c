@@ -1,94 +1,49 @@
 /* cnn-predict: what a trained network says of images. */
+#include "core/arguments.h"
 #include "core/build_info.h"
 #include "core/log.h"
-#include "core/text.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
 #include "io/predictions.h"
-#include "tools/command_line.h"
 #include "train/evaluation.h"
 
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "Usage: cnn-predict [options] CHECKPOINT DATA.h5 OUT.h5\n"
-                            "\n"
-                            "Gives the images of DATA.h5 to the network of a checkpoint, which brings its "
-                            "configuration and the training data's mean and\n"
-                            "deviation with it. OUT.h5 gets /SPLIT/probabilities (N, K), what the network's "
-                            "last layer gives, and for classes\n"
-                            "/SPLIT/predicted (N). Where DATA.h5 has labels, loss and accuracy are printed.\n"
-                            "\n"
-                            "  --split NAME    train or test (default: test)\n"
-                            "  --batch N       images at a time (default: 256)\n"
-                            "  --overwrite     replace OUT.h5\n"
-                            "  --help, --version\n";
+static const char usage[] =
+    "usage: cnn-predict [options] CHECKPOINT DATA.h5 OUT.h5\n"
+    "\n"
+    "Gives the images of DATA.h5 to the network of a checkpoint, which brings its configuration and the "
+    "training data's\n"
+    "mean and deviation with it. OUT.h5 gets /SPLIT/probabilities (N, K), what the network's last layer "
+    "gives, and for\n"
+    "classes /SPLIT/predicted (N). Where DATA.h5 has labels, loss and accuracy are printed.\n"
+    "\n";
 
 struct arguments {
-    const char *paths[3]; /* checkpoint, data, output */
-    size_t path_count;
-    const char *split;
+    int split; /* index into splits */
     size_t batch;
-    bool overwrite, finished;
+    bool overwrite, version;
+    const char *operands[3];
 };
 
-enum flag { SPLIT, BATCH, OVERWRITE, HELP, VERSION };
+enum { CHECKPOINT, DATA, OUT };
 
-static const struct command_option options[] = {
-    [SPLIT] = {"split", COMMAND_VALUE_NEEDED},       [BATCH] = {"batch", COMMAND_VALUE_NEEDED},
-    [OVERWRITE] = {"overwrite", COMMAND_VALUE_NONE}, [HELP] = {"help", COMMAND_VALUE_NONE},
-    [VERSION] = {"version", COMMAND_VALUE_NONE},
+static const char *const splits[] = {"train", "test"};
+
+#define FIELD(member) offsetof(struct arguments, member)
+
+static const struct argument options[] = {
+    {{NULL, "split", OPTION_CHOICE, FIELD(split), "test", 0, 0, "train|test", "images to take"},
+     .value = "train|test"},
+    {{NULL, "batch", OPTION_SIZE, FIELD(batch), "256", 1, 1 << 20, NULL, "images at a time"}, .value = "N"},
+    {{NULL, "overwrite", OPTION_BOOL, FIELD(overwrite), "no", 0, 0, NULL,
+      "replace OUT.h5 where it is there already"}},
+    {{NULL, "version", OPTION_BOOL, FIELD(version), "no", 0, 0, NULL, "version and commit"}},
 };
-
-static enum status apply(struct arguments *a, enum flag flag, const char *value)
-{
-    switch (flag) {
-    case SPLIT:
-        a->split = value;
-        if (strcmp(value, "train") && strcmp(value, "test"))
-            return status_set(STATUS_USAGE, "--split %s: expected train or test", value);
-        break;
-    case BATCH:
-        if (!text_to_size(value, &a->batch) || a->batch == 0 || a->batch > 1 << 20)
-            return status_set(STATUS_USAGE, "--batch %s: expected a whole number from 1 to %d", value,
-                              1 << 20);
-        break;
-    case OVERWRITE:
-        a->overwrite = true;
-        break;
-    case HELP:
-        log_print("%s", usage);
-        a->finished = true;
-        break;
-    case VERSION:
-        log_print("cnn-predict %s (%s)\n", build_version(), build_commit());
-        a->finished = true;
-        break;
-    }
-    return STATUS_OK;
-}
-
-static enum status parse_arguments(int argc, char **argv, struct arguments *a)
-{
-    struct command_line line = {
-        .options = options, .option_count = OPTION_COUNT(options), .argc = argc, .argv = argv};
-    struct command_word word;
-    enum status status = STATUS_OK;
-    if (argc == 1)
-        return apply(a, HELP, NULL);
-    while (!status && !a->finished && !(status = command_line_next(&line, &word)) && !word.end) {
-        if (word.option)
-            status = apply(a, (enum flag)(word.option - options), word.value);
-        else if (a->path_count == 3)
-            status = status_set(STATUS_USAGE, "%s: one word too many; --help tells more", word.value);
-        else
-            a->paths[a->path_count++] = word.value;
-    }
-    if (!status && !a->finished && a->path_count < 3)
-        status = status_set(STATUS_USAGE, "CHECKPOINT, DATA.h5 and OUT.h5 must be given; --help tells more");
-    return status;
-}
+static const char *const operands[] = {"CHECKPOINT", "DATA.h5", "OUT.h5"};
+static const struct argument_table table = {options, OPTION_COUNT(options), operands, OPTION_COUNT(operands)};
 
 /* The checkpoint's network for the data's images, with its weights. */
 static enum status load_network(const char *path, const struct checkpoint_info *info, struct shape shape,
@@ -113,11 +68,11 @@ static enum status predict(const struct arguments *a)
     struct network network = {0};
     struct loss_sum sum;
     float *probabilities = NULL;
-    enum status status = checkpoint_read_info(a->paths[0], &info);
+    enum status status = checkpoint_read_info(a->operands[CHECKPOINT], &info);
     if (!status)
-        status = dataset_read(&split, a->paths[1], a->split, false);
+        status = dataset_read(&split, a->operands[DATA], splits[a->split], false);
     if (!status)
-        status = load_network(a->paths[0], &info, split.shape, a->batch, &network);
+        status = load_network(a->operands[CHECKPOINT], &info, split.shape, a->batch, &network);
     if (!status && split.outputs)
         status = dataset_fits(&split, network_last(&network)->ops->loss, network_outputs(&network));
     if (status)
@@ -130,7 +85,7 @@ static enum status predict(const struct arguments *a)
     }
     status = evaluation_run(&network, &split, &info.normalization, &sum, NULL, probabilities);
     struct predictions predictions = {
-        .split = a->split,
+        .split = splits[a->split],
         .count = split.count,
         .outputs = k,
         .values = probabilities,
@@ -139,12 +94,12 @@ static enum status predict(const struct arguments *a)
         .class_count = info.class_count,
     };
     if (!status)
-        status = predictions_write(a->paths[2], &predictions, a->overwrite);
+        status = predictions_write(a->operands[OUT], &predictions, a->overwrite);
     if (!status)
-        log_print("%s: %zu x %zu %s\n", a->paths[2], split.count, k,
+        log_print("%s: %zu x %zu %s\n", a->operands[OUT], split.count, k,
                   network_last(&network)->ops->loss == LOSS_MEAN_SQUARED_ERROR ? "values" : "probabilities");
     if (!status && split.outputs && sum.tries)
-        log_print("%s: loss %.4f accuracy %.4f\n", a->split, loss_mean(sum), loss_accuracy(sum));
+        log_print("%s: loss %.4f accuracy %.4f\n", splits[a->split], loss_mean(sum), loss_accuracy(sum));
 done:
     free(probabilities);
     network_destroy(&network);
@@ -153,12 +108,25 @@ done:
     return status;
 }
 
+static enum status run(int argc, char **argv)
+{
+    struct arguments a;
+    if (argc == 1 || arguments_want_help(argc, argv)) {
+        log_print("%s", usage);
+        arguments_help(&table, stdout);
+        return STATUS_OK;
+    }
+    enum status status = arguments_parse(&table, argc, argv, &a, a.operands);
+    if (a.version) {
+        log_print("cnn-predict %s (%s)\n", build_version(), build_commit());
+        return STATUS_OK;
+    }
+    return status ? status : predict(&a);
+}
+
 int main(int argc, char **argv)
 {
-    struct arguments a = {.split = "test", .batch = 256};
-    enum status status = parse_arguments(argc, argv, &a);
-    if (!status && !a.finished)
-        status = predict(&a);
+    enum status status = run(argc, argv);
     if (status)
         log_error("%s", status_message());
     return (int)status;

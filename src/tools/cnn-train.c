@@ -1,11 +1,11 @@
 /* cnn-train: trains the network of a configuration, and what goes with it. */
+#include "core/arguments.h"
 #include "core/build_info.h"
 #include "core/gradient_check.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
-#include "tools/command_line.h"
 #include "train/benchmark.h"
 #include "train/evaluation.h"
 #include "train/job.h"
@@ -15,187 +15,117 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] =
-    "Usage: cnn-train [options] CONFIG.ini\n"
-    "       mpirun -np 1 cnn-train [options] CONFIG.ini\n"
-    "\n"
-    "Trains the convolutional network of CONFIG.ini; leaves checkpoints and metrics.csv in the run's output "
-    "folder.\n"
-    "\n"
-    "  --resume[=FILE]         go on from the newest checkpoint of the output folder, or from FILE\n"
-    "  --overwrite             let go of the run that the output folder holds\n"
-    "  --init FILE.h5          start with the weights of a checkpoint's /model\n"
-    "  --steps N               stop, with a checkpoint, when the run has taken N optimizer steps in all\n"
-    "  --set SECTION.KEY=VALUE change a key of the configuration; may be repeated\n"
-    "\n"
-    "Instead of training:\n"
-    "  --evaluate CHECKPOINT   loss, accuracy and confusion matrix on the test data\n"
-    "  --dry-run               print the tables of layers and run\n"
-    "  --benchmark SECONDS     train on one random batch; time per layer, images/s\n"
-    "  --check-gradients       compare gradients with finite differences\n"
-    "  --help-config           every key of CONFIG.ini and every layer; =markdown as a page\n"
-    "  --help, --version\n"
-    "\n"
-    "Threads: OMP_NUM_THREADS, by default all cores. Exit codes: 0 done, 1 internal, 2 usage or "
-    "configuration, 3 data,\n"
-    "4 checkpoint or output folder, 5 diverged.\n";
+static const char usage[] = "usage: cnn-train [options] CONFIG.ini\n"
+                            "       mpirun -np 1 cnn-train [options] CONFIG.ini\n"
+                            "\n"
+                            "Trains the convolutional network of CONFIG.ini; leaves checkpoints and "
+                            "metrics.csv in the run's output folder.\n"
+                            "\n";
 
-enum mode { TRAIN, EVALUATE, DRY_RUN, BENCHMARK, CHECK_GRADIENTS };
+static const char notes[] =
+    "\n"
+    "Threads: OMP_NUM_THREADS, by default all cores. Exit codes: 0 done, 1 internal, 2 usage or\n"
+    "configuration, 3 data, 4 checkpoint or output folder, 5 diverged.\n";
 
-enum { OVERRIDES_MAX = 256, CHECKED_SAMPLES = 4 };
+enum { CHECKED_SAMPLES = 4 };
+
+enum config_help_form { CONFIG_HELP_NONE, CONFIG_HELP_TERMINAL, CONFIG_HELP_MARKDOWN };
+
+static const char newest[] = "newest"; /* of --resume */
 
 struct arguments {
-    enum mode mode;
-    const char *config, *init, *evaluate, *resume_file;
-    const char *overrides[OVERRIDES_MAX];
-    size_t override_count;
-    bool resume, overwrite;
-    uint64_t steps;
-    double seconds;
-    bool finished; /* --help and the like: it is said already */
+    char resume[OPTION_TEXT_MAX], init[OPTION_TEXT_MAX], evaluate[OPTION_TEXT_MAX],
+        benchmark[OPTION_TEXT_MAX];
+    bool overwrite, dry_run, check_gradients, help, version;
+    struct argument_list set;
+    size_t steps;
+    double seconds;  /* of --benchmark; 0: none */
+    int help_config; /* enum config_help_form */
+    const char *config;
 };
 
-enum flag {
-    RESUME,
-    OVERWRITE,
-    INIT,
-    STEPS,
-    SET,
-    FLAG_EVALUATE,
-    FLAG_DRY_RUN,
-    FLAG_BENCHMARK,
-    CHECK,
-    HELP_CONFIG,
-    HELP,
-    VERSION
-};
+#define FIELD(member) offsetof(struct arguments, member)
 
-static const struct command_option options[] = {
-    [RESUME] = {"resume", COMMAND_VALUE_OPTIONAL},
-    [OVERWRITE] = {"overwrite", COMMAND_VALUE_NONE},
-    [INIT] = {"init", COMMAND_VALUE_NEEDED},
-    [STEPS] = {"steps", COMMAND_VALUE_NEEDED},
-    [SET] = {"set", COMMAND_VALUE_NEEDED},
-    [FLAG_EVALUATE] = {"evaluate", COMMAND_VALUE_NEEDED},
-    [FLAG_DRY_RUN] = {"dry-run", COMMAND_VALUE_NONE},
-    [FLAG_BENCHMARK] = {"benchmark", COMMAND_VALUE_NEEDED},
-    [CHECK] = {"check-gradients", COMMAND_VALUE_NONE},
-    [HELP_CONFIG] = {"help-config", COMMAND_VALUE_OPTIONAL},
-    [HELP] = {"help", COMMAND_VALUE_NONE},
-    [VERSION] = {"version", COMMAND_VALUE_NONE},
+static const struct argument options[] = {
+    {{NULL, "resume", OPTION_TEXT, FIELD(resume), "", 0, 0, NULL,
+      "go on from the newest checkpoint of the output folder, or from FILE"},
+     .value = "FILE",
+     .implied = newest},
+    {{NULL, "overwrite", OPTION_BOOL, FIELD(overwrite), "no", 0, 0, NULL,
+      "let go of the run that the output folder holds"}},
+    {{NULL, "init", OPTION_TEXT, FIELD(init), "", 0, 0, NULL,
+      "start with the weights of a checkpoint's /model"},
+     .value = "FILE.h5"},
+    {{NULL, "steps", OPTION_SIZE, FIELD(steps), "0", 0, 1e15, NULL,
+      "stop, with a checkpoint, when the run has taken N optimizer steps in all"},
+     .value = "N"},
+    {{NULL, "set", OPTION_TEXT, FIELD(set), NULL, 0, 0, NULL,
+      "change a key of the configuration; may be repeated"},
+     .value = "SECTION.KEY=VALUE",
+     .repeats = true},
+    {{NULL, "evaluate", OPTION_TEXT, FIELD(evaluate), "", 0, 0, NULL,
+      "do not train: loss, accuracy and confusion matrix on the test data"},
+     .value = "CHECKPOINT"},
+    {{NULL, "dry-run", OPTION_BOOL, FIELD(dry_run), "no", 0, 0, NULL,
+      "do not train: print the tables of layers and run"}},
+    {{NULL, "benchmark", OPTION_TEXT, FIELD(benchmark), "", 0, 0, NULL,
+      "do not train: time steps on one random batch, and every layer"},
+     .value = "SECONDS"},
+    {{NULL, "check-gradients", OPTION_BOOL, FIELD(check_gradients), "no", 0, 0, NULL,
+      "do not train: compare gradients with finite differences"}},
+    {{NULL, "help-config", OPTION_CHOICE, FIELD(help_config), "no", 0, 0, "no|terminal|markdown",
+      "every key of CONFIG.ini and every layer; =markdown as a page"},
+     .value = "FORM",
+     .implied = "terminal"},
+    {{NULL, "help", OPTION_BOOL, FIELD(help), "no", 0, 0, NULL, "this text"}},
+    {{NULL, "version", OPTION_BOOL, FIELD(version), "no", 0, 0, NULL, "version, commit, compiler, BLAS"}},
 };
+static const char *const no_operand[] = {"CONFIG.ini"};
+static const struct argument_table table = {options, OPTION_COUNT(options), no_operand, 1};
 
-static enum status set_mode(struct arguments *a, enum mode mode)
+static enum status check_arguments(struct arguments *a)
 {
-    if (a->mode != TRAIN && a->mode != mode)
+    bool benchmark = a->benchmark[0] != 0, resume = a->resume[0] != 0;
+    if (benchmark && (!text_to_double(a->benchmark, &a->seconds) || a->seconds <= 0))
+        return status_set(STATUS_USAGE, "--benchmark %s: expected a number of seconds", a->benchmark);
+    if ((a->evaluate[0] != 0) + a->dry_run + benchmark + a->check_gradients > 1)
         return status_set(STATUS_USAGE,
                           "--evaluate, --dry-run, --benchmark and --check-gradients exclude each other");
-    a->mode = mode;
-    return STATUS_OK;
-}
-
-static enum status add_override(struct arguments *a, const char *value)
-{
-    if (a->override_count == OVERRIDES_MAX)
-        return status_set(STATUS_USAGE, "--set: more than %d times", OVERRIDES_MAX);
-    a->overrides[a->override_count++] = value;
-    return STATUS_OK;
-}
-
-static enum status print_config_help(const char *form)
-{
-    if (form && strcmp(form, "markdown"))
-        return status_set(STATUS_USAGE, "--help-config=%s: the form can only be markdown", form);
-    if (log_is_speaker())
-        config_help(stdout, form != NULL);
-    return STATUS_OK;
-}
-
-static enum status apply(struct arguments *a, enum flag flag, const char *value)
-{
-    a->finished |= flag == HELP || flag == VERSION || flag == HELP_CONFIG;
-    switch (flag) {
-    case RESUME:
-        a->resume = true;
-        a->resume_file = value;
-        break;
-    case OVERWRITE:
-        a->overwrite = true;
-        break;
-    case INIT:
-        a->init = value;
-        break;
-    case STEPS:
-        if (!text_to_uint64(value, &a->steps) || a->steps == 0)
-            return status_set(STATUS_USAGE, "--steps %s: expected a whole number of 1 or more", value);
-        break;
-    case SET:
-        return add_override(a, value);
-    case FLAG_EVALUATE:
-        a->evaluate = value;
-        return set_mode(a, EVALUATE);
-    case FLAG_DRY_RUN:
-        return set_mode(a, DRY_RUN);
-    case FLAG_BENCHMARK:
-        if (!text_to_double(value, &a->seconds) || a->seconds <= 0)
-            return status_set(STATUS_USAGE, "--benchmark %s: expected a number of seconds", value);
-        return set_mode(a, BENCHMARK);
-    case CHECK:
-        return set_mode(a, CHECK_GRADIENTS);
-    case HELP_CONFIG:
-        return print_config_help(value);
-    case HELP:
-        log_print("%s", usage);
-        break;
-    case VERSION:
-        log_print("cnn-train %s (%s), built with %s\n%s\n", build_version(), build_commit(), build_compiler(),
-                  build_blas());
-        break;
-    }
-    return STATUS_OK;
-}
-
-static enum status parse_arguments(int argc, char **argv, struct arguments *a)
-{
-    struct command_line line = {
-        .options = options, .option_count = OPTION_COUNT(options), .argc = argc, .argv = argv};
-    struct command_word word;
-    enum status status = STATUS_OK;
-    if (argc == 1) {
-        log_print("%s", usage);
-        a->finished = true;
-    }
-    while (!status && !a->finished && !(status = command_line_next(&line, &word)) && !word.end) {
-        if (word.option)
-            status = apply(a, (enum flag)(word.option - options), word.value);
-        else if (a->config)
-            status = status_set(STATUS_USAGE, "one CONFIG.ini, please: both %s and %s are given", a->config,
-                                word.value);
-        else
-            a->config = word.value;
-    }
-    if (status || a->finished)
-        return status;
-    if (!a->config)
-        return status_set(STATUS_USAGE, "no CONFIG.ini is given; --help tells more");
-    if (a->resume + a->overwrite + (a->init != NULL) > 1 && !(a->overwrite && a->init))
+    if (resume && (a->overwrite || a->init[0]))
         return status_set(STATUS_USAGE, "--resume goes with neither --overwrite nor --init");
     return STATUS_OK;
+}
+
+/* --help, --version and --help-config need no configuration. True where it was one of them. */
+static bool answer(const struct arguments *a)
+{
+    if (a->help) {
+        log_print("%s", usage);
+        if (log_is_speaker())
+            arguments_help(&table, stdout);
+        log_print("%s", notes);
+    } else if (a->version) {
+        log_print("cnn-train %s (%s), built with %s\n%s\n", build_version(), build_commit(), build_compiler(),
+                  build_blas());
+    } else if (a->help_config && log_is_speaker()) {
+        config_help(stdout, a->help_config == CONFIG_HELP_MARKDOWN);
+    }
+    return a->help || a->version || a->help_config;
 }
 
 static enum status train(struct job *job, const struct arguments *a, const char *checkpoint)
 {
     char *text = NULL;
     struct trainer_options training = {
-        .start = a->resume      ? TRAINER_RESUME
-                 : a->overwrite ? TRAINER_OVERWRITE
-                                : TRAINER_NEW,
-        .checkpoint = a->resume ? checkpoint : a->init,
+        .start = a->overwrite ? TRAINER_OVERWRITE : TRAINER_NEW,
+        .checkpoint = a->init[0] ? a->init : NULL,
         .steps = a->steps,
     };
+    if (a->resume[0]) {
+        training.start = TRAINER_RESUME;
+        training.checkpoint = checkpoint;
+    }
     enum status status = config_text(job->config, &text);
-    if (!status)
-        status = job_print(job);
     if (!status)
         status = trainer_run(job, text, &training);
     free(text);
@@ -250,7 +180,7 @@ static enum status check_gradients(struct job *job, const char *init)
         status = status_no_memory("gradients", job->network.parameter_count * sizeof *gradients);
     if (!status) {
         network_init(&job->network, job->config->run.seed);
-        if (init)
+        if (init[0])
             status = checkpoint_read_model(init, &job->network);
     }
     if (!status)
@@ -269,50 +199,50 @@ static enum status run_job(const struct comm *comm, const struct config *config,
     size_t shards = 0;
     struct job job;
     enum status status = STATUS_OK;
-    if (a->mode == TRAIN && a->resume)
-        status = trainer_find_checkpoint(config, a->resume_file, checkpoint, &shards);
+    bool train_it = !a->evaluate[0] && !a->dry_run && !a->benchmark[0] && !a->check_gradients;
+    if (train_it && a->resume[0])
+        status = trainer_find_checkpoint(config, strcmp(a->resume, newest) ? a->resume : NULL, checkpoint,
+                                         &shards);
     if (!status)
         status = job_open(&job, comm, config, shards);
     if (status)
         return status;
-    switch (a->mode) {
-    case TRAIN:
-        status = train(&job, a, checkpoint);
-        break;
-    case EVALUATE:
+    if (a->evaluate[0])
         status = evaluate(&job, a->evaluate);
-        break;
-    case DRY_RUN:
-        status = job_print(&job);
-        break;
-    case BENCHMARK:
-        status = job_print(&job);
-        if (!status)
-            status = benchmark_run(&job, a->seconds);
-        break;
-    case CHECK_GRADIENTS:
+    else if (a->check_gradients)
         status = check_gradients(&job, a->init);
-        break;
-    }
+    else
+        status = job_print(&job);
+    if (!status && a->benchmark[0])
+        status = benchmark_run(&job, a->seconds);
+    if (!status && train_it)
+        status = train(&job, a, checkpoint);
     job_close(&job);
     return status;
 }
 
 static enum status run(const struct comm *comm, int argc, char **argv)
 {
-    struct arguments a = {0};
+    struct arguments a;
     struct config config;
     char *text = NULL;
-    enum status status = parse_arguments(argc, argv, &a);
-    if (status || a.finished)
+    enum status status = arguments_parse(&table, argc, argv, &a, &a.config);
+    if (argc == 1 || arguments_want_help(argc, argv))
+        a = (struct arguments){.help = true};
+    else if (status && !a.version && !a.help_config)
         return status;
-    if (comm->size > 1)
-        return status_set(STATUS_USAGE, "started on %d ranks: this version trains on one; use mpirun -np 1",
-                          comm->size);
+    if (answer(&a))
+        return STATUS_OK;
+    status = check_arguments(&a);
+    if (!status && comm->size > 1)
+        status = status_set(STATUS_USAGE, "started on %d ranks: this version trains on one; use mpirun -np 1",
+                            comm->size);
+    if (status)
+        return status;
     status =
         comm_broadcast_text(comm, comm->rank == 0 ? config_read_text(a.config, &text) : STATUS_OK, &text);
     if (!status)
-        status = config_parse(&config, a.config, text, a.overrides, a.override_count);
+        status = config_parse(&config, a.config, text, a.set.values, a.set.count);
     free(text);
     if (status)
         return status;

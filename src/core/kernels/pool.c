@@ -3,6 +3,18 @@
 #include <math.h>
 #include <string.h>
 
+/* best = the larger of best and pixel, where = here where that is pixel's; of equals the older one; a NaN
+ * stays. */
+static void take_larger(size_t count, const float *restrict pixel, uint16_t here, float *restrict best,
+                        uint16_t *restrict where)
+{
+    for (size_t c = 0; c < count; c++) {
+        bool keep = pixel[c] <= best[c] || best[c] != best[c];
+        best[c] = keep ? best[c] : pixel[c];
+        where[c] = keep ? where[c] : here;
+    }
+}
+
 void maxpool_forward(const struct pool *g, size_t n, const float *x, float *y, uint16_t *winner, int threads)
 {
     size_t rows = n * g->h.out;
@@ -13,23 +25,50 @@ void maxpool_forward(const struct pool *g, size_t n, const float *x, float *y, u
         struct window_range ys = window_inside(&g->h, oy);
         for (size_t ox = 0; ox < g->w.out; ox++) {
             struct window_range xs = window_inside(&g->w, ox);
-            float *restrict best = y + (row * g->w.out + ox) * g->c;
-            uint16_t *restrict where = winner + (row * g->w.out + ox) * g->c;
+            float *best = y + (row * g->w.out + ox) * g->c;
+            uint16_t *where = winner + (row * g->w.out + ox) * g->c,
+                     first = (uint16_t)(ys.first * g->w.kernel + xs.first);
             for (size_t c = 0; c < g->c; c++) {
                 best[c] = -INFINITY;
-                where[c] = (uint16_t)(ys.first * g->w.kernel + xs.first);
+                where[c] = first;
             }
-            for (size_t ky = ys.first; ky < ys.last; ky++) {
-                for (size_t kx = xs.first; kx < xs.last; kx++) {
-                    const float *restrict pixel =
-                        image + (window_input(&g->h, oy, ky) * g->w.in + window_input(&g->w, ox, kx)) * g->c;
-                    uint16_t here = (uint16_t)(ky * g->w.kernel + kx);
-                    for (size_t c = 0; c < g->c; c++) {
-                        bool keep = pixel[c] <= best[c] || best[c] != best[c];
-                        best[c] = keep ? best[c] : pixel[c];
-                        where[c] = keep ? where[c] : here;
-                    }
-                }
+            for (size_t ky = ys.first; ky < ys.last; ky++)
+                for (size_t kx = xs.first; kx < xs.last; kx++)
+                    take_larger(
+                        g->c,
+                        image + (window_input(&g->h, oy, ky) * g->w.in + window_input(&g->w, ox, kx)) * g->c,
+                        (uint16_t)(ky * g->w.kernel + kx), best, where);
+        }
+    }
+}
+
+/* Windows that neither overlap nor leave gaps or edges: every input is in exactly one. */
+static bool is_partition(const struct window *w)
+{
+    return w->stride == w->kernel && w->pad == 0 && w->out * w->stride == w->in;
+}
+
+/* Hands one output row's gradients to the winners of its windows; overwrites where the windows are a
+ * partition, else adds. */
+static void maxpool_row_backward(const struct pool *g, size_t oy, const float *restrict dy,
+                                 const uint16_t *restrict winner, float *image, bool overwrite)
+{
+    struct window_range ys = window_inside(&g->h, oy);
+    for (size_t ky = ys.first; ky < ys.last; ky++) {
+        float *line = image + window_input(&g->h, oy, ky) * g->w.in * g->c;
+        for (size_t ox = 0; ox < g->w.out; ox++) {
+            struct window_range xs = window_inside(&g->w, ox);
+            const float *restrict from = dy + ox * g->c;
+            const uint16_t *restrict where = winner + ox * g->c;
+            for (size_t kx = xs.first; kx < xs.last; kx++) {
+                float *restrict pixel = line + window_input(&g->w, ox, kx) * g->c;
+                uint16_t here = (uint16_t)(ky * g->w.kernel + kx);
+                if (overwrite)
+                    for (size_t c = 0; c < g->c; c++)
+                        pixel[c] = where[c] == here ? from[c] : 0;
+                else
+                    for (size_t c = 0; c < g->c; c++)
+                        pixel[c] += where[c] == here ? from[c] : 0;
             }
         }
     }
@@ -38,29 +77,16 @@ void maxpool_forward(const struct pool *g, size_t n, const float *x, float *y, u
 void maxpool_backward(const struct pool *g, size_t n, const float *dy, const uint16_t *winner, float *dx,
                       int threads)
 {
-    size_t image_floats = g->h.in * g->w.in * g->c;
+    size_t image_floats = g->h.in * g->w.in * g->c, row_floats = g->w.out * g->c;
+    bool overwrite = is_partition(&g->h) && is_partition(&g->w);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (size_t i = 0; i < n; i++) {
         float *image = dx + i * image_floats;
-        memset(image, 0, image_floats * sizeof *image);
+        if (!overwrite)
+            memset(image, 0, image_floats * sizeof *image);
         for (size_t oy = 0; oy < g->h.out; oy++) {
-            struct window_range ys = window_inside(&g->h, oy);
-            for (size_t ox = 0; ox < g->w.out; ox++) {
-                struct window_range xs = window_inside(&g->w, ox);
-                size_t at = ((i * g->h.out + oy) * g->w.out + ox) * g->c;
-                const float *restrict from = dy + at;
-                const uint16_t *restrict where = winner + at;
-                for (size_t ky = ys.first; ky < ys.last; ky++) {
-                    for (size_t kx = xs.first; kx < xs.last; kx++) {
-                        float *restrict pixel =
-                            image +
-                            (window_input(&g->h, oy, ky) * g->w.in + window_input(&g->w, ox, kx)) * g->c;
-                        uint16_t here = (uint16_t)(ky * g->w.kernel + kx);
-                        for (size_t c = 0; c < g->c; c++)
-                            pixel[c] += where[c] == here ? from[c] : 0;
-                    }
-                }
-            }
+            size_t at = (i * g->h.out + oy) * row_floats;
+            maxpool_row_backward(g, oy, dy + at, winner + at, image, overwrite);
         }
     }
 }
