@@ -88,7 +88,7 @@ else
     build/cnn-data import idx \
         --train-images $fashion_folder/train-images-idx3-ubyte.gz --train-labels $fashion_folder/train-labels-idx1-ubyte.gz \
         --test-images $fashion_folder/t10k-images-idx3-ubyte.gz --test-labels $fashion_folder/t10k-labels-idx1-ubyte.gz \
-        --classes "$fashion_classes" data/fashion-mnist.h5
+        --class-names "$fashion_classes" data/fashion-mnist.h5
 fi
 
 heading "5. Training on Fashion-MNIST (minutes; stop it with Ctrl-C, and call this script again to go on)"

@@ -71,7 +71,7 @@ format()
         echo "not checked: there is no $tool on this machine"
         return 0
     fi
-    mapfile -t sources < <(git ls-files '*.[ch]' 2>/dev/null || find src tests -name '*.[ch]')
+    mapfile -t sources < <(git ls-files -co --exclude-standard "*.[ch]" 2>/dev/null || find src tests -name '*.[ch]')
     $tool --dry-run -Werror "${sources[@]}"
 }
 

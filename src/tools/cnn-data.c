@@ -55,64 +55,63 @@ struct info_options {
     bool overwrite;
 };
 
-#define FIELD(structure, member) offsetof(struct structure, member)
-#define PATH(structure, member, name, fallback, help)                                                        \
+#define TEXT(structure, member, name, fallback, help)                                                        \
     {                                                                                                        \
-        {NULL, name, OPTION_TEXT, FIELD(structure, member), fallback, 0, 0, NULL, help}, "FILE"              \
+        NULL, name, OPTION_TEXT, offsetof(struct structure, member), fallback, 0, 0, NULL, help              \
     }
-#define OUTPUT(structure)                                                                                    \
-    {{NULL, "class-names", OPTION_TEXT, FIELD(structure, output.class_names), "", 0, 0, NULL,                \
-      "names of the classes 0, 1, ..., separated by commas"},                                                \
-     "A,B,..."},                                                                                             \
+#define FLAG(structure, member, name, help)                                                                  \
     {                                                                                                        \
-        {NULL, "overwrite", OPTION_BOOL, FIELD(structure, output.overwrite),        "no",                    \
-         0,    0,           NULL,        "replace OUT.h5 where it is there already"},                        \
-            NULL                                                                                             \
+        NULL, name, OPTION_BOOL, offsetof(struct structure, member), "no", 0, 0, NULL, help                  \
     }
+#define CLASS_NAMES(structure)                                                                               \
+    TEXT(structure, output.class_names, "class-names", "",                                                   \
+         "names of the classes 0, 1, ..., separated by commas")
+#define OVERWRITE(structure)                                                                                 \
+    FLAG(structure, output.overwrite, "overwrite", "replace OUT.h5 where it is there already")
 
 static const char *const out_operand[] = {"OUT.h5"}, *const file_operand[] = {"FILE.h5"};
 
 static const struct argument idx_arguments[] = {
-    PATH(idx_options, train_images, "train-images", NULL, "images to train with: N x H x W (x C) bytes"),
-    PATH(idx_options, train_labels, "train-labels", NULL, "their class indices: N bytes"),
-    PATH(idx_options, test_images, "test-images", NULL, "images to test with, of the same size"),
-    PATH(idx_options, test_labels, "test-labels", NULL, "their class indices"),
-    OUTPUT(idx_options),
+    {TEXT(idx_options, train_images, "train-images", NULL, "images to train with: N x H x W (x C) bytes"),
+     .value = "FILE"},
+    {TEXT(idx_options, train_labels, "train-labels", NULL, "their class indices: N bytes"), .value = "FILE"},
+    {TEXT(idx_options, test_images, "test-images", NULL, "images to test with, of the same size"),
+     .value = "FILE"},
+    {TEXT(idx_options, test_labels, "test-labels", NULL, "their class indices"), .value = "FILE"},
+    {CLASS_NAMES(idx_options), .value = "A,B,..."},
+    {OVERWRITE(idx_options)},
 };
 static const struct argument_table idx_table = {idx_arguments, OPTION_COUNT(idx_arguments), out_operand, 1};
 
 static const struct argument csv_arguments[] = {
-    PATH(csv_options, train, "train", NULL, "a line per image: its pixels and its class index"),
-    PATH(csv_options, test, "test", "", "the same, to test with"),
-    {{NULL, "test-last", OPTION_SIZE, FIELD(csv_options, test_last), "0", 0, 0, NULL,
+    {TEXT(csv_options, train, "train", NULL, "a line per image: its pixels and its class index"),
+     .value = "FILE"},
+    {TEXT(csv_options, test, "test", "", "the same, to test with"), .value = "FILE"},
+    {{NULL, "test-last", OPTION_SIZE, offsetof(struct csv_options, test_last), "0", 0, 0, NULL,
       "or: test with the last N images of --train"},
-     "N"},
-    {{NULL, "shape", OPTION_SHAPE, FIELD(csv_options, shape), NULL, 0, 0, NULL,
+     .value = "N"},
+    {{NULL, "shape", OPTION_SHAPE, offsetof(struct csv_options, shape), NULL, 0, 0, NULL,
       "rows, columns and channels of an image"},
-     "HxWxC"},
-    {{NULL, "label", OPTION_CHOICE, FIELD(csv_options, label), "last", 0, 0, "first|last",
+     .value = "HxWxC"},
+    {{NULL, "label", OPTION_CHOICE, offsetof(struct csv_options, label), "last", 0, 0, "first|last",
       "where the class index stands in the line, first or last"},
-     "WHERE"},
-    {{NULL, "max", OPTION_REAL, FIELD(csv_options, max), "255", 1e-30, 1e30, NULL,
+     .value = "WHERE"},
+    {{NULL, "max", OPTION_REAL, offsetof(struct csv_options, max), "255", 1e-30, 1e30, NULL,
       "value of the brightest pixel, which becomes 255"},
-     "X"},
-    {{NULL, "header", OPTION_BOOL, FIELD(csv_options, header), "no", 0, 0, NULL,
-      "the first line holds names"},
-     NULL},
-    OUTPUT(csv_options),
+     .value = "X"},
+    {FLAG(csv_options, header, "header", "the first line holds names")},
+    {CLASS_NAMES(csv_options), .value = "A,B,..."},
+    {OVERWRITE(csv_options)},
 };
 static const struct argument_table csv_table = {csv_arguments, OPTION_COUNT(csv_arguments), out_operand, 1};
 
 static const struct argument info_arguments[] = {
-    {{NULL, "png", OPTION_TEXT, FIELD(info_options, png), "", 0, 0, NULL,
-      "draw the first images of each class, a row per class"},
-     "OUT.png"},
-    {{NULL, "images", OPTION_SIZE, FIELD(info_options, images), "10", 0, 100, NULL,
+    {TEXT(info_options, png, "png", "", "draw the first images of each class, a row per class"),
+     .value = "OUT.png"},
+    {{NULL, "images", OPTION_SIZE, offsetof(struct info_options, images), "10", 0, 100, NULL,
       "images per class in the PNG; 0: none, on the terminal neither"},
-     "N"},
-    {{NULL, "overwrite", OPTION_BOOL, FIELD(info_options, overwrite), "no", 0, 0, NULL,
-      "replace OUT.png where it is there already"},
-     NULL},
+     .value = "N"},
+    {FLAG(info_options, overwrite, "overwrite", "replace OUT.png where it is there already")},
 };
 static const struct argument_table info_table = {info_arguments, OPTION_COUNT(info_arguments), file_operand,
                                                  1};

@@ -111,7 +111,7 @@ done:
 static enum status run(int argc, char **argv)
 {
     struct arguments a;
-    if (argc == 1 || arguments_want_help(argc, argv)) {
+    if (arguments_want_help(argc, argv)) {
         log_print("%s", usage);
         arguments_help(&table, stdout);
         return STATUS_OK;

@@ -227,7 +227,7 @@ static enum status run(const struct comm *comm, int argc, char **argv)
     struct config config;
     char *text = NULL;
     enum status status = arguments_parse(&table, argc, argv, &a, &a.config);
-    if (argc == 1 || arguments_want_help(argc, argv))
+    if (arguments_want_help(argc, argv))
         a = (struct arguments){.help = true};
     else if (status && !a.version && !a.help_config)
         return status;

@@ -67,6 +67,17 @@ enum status trainer_find_checkpoint(const struct config *config, const char *giv
     return status;
 }
 
+enum status trainer_check_folder(const struct config *config)
+{
+    if (!checkpoint_folder_used(config->run.output))
+        return STATUS_OK;
+    return status_set(
+        STATUS_CHECKPOINT,
+        "%s holds a run already: go on with --resume, choose another run.name or run.output, or let it go "
+        "with --overwrite",
+        config->run.output);
+}
+
 static struct schedule make_schedule(const struct job *job)
 {
     const struct config *c = job->config;
@@ -111,7 +122,7 @@ static enum status restore(struct trainer *t)
         status = checkpoint_read_model(path, &t->job->network);
     if (!status)
         status = checkpoint_read_slots(path, &t->job->network, slots, list_slots(&t->optimizer, slots));
-    if (!status)
+    if (!status && t->progress.epoch < t->config->train.epochs)
         log_print("resuming from %s: step %llu, epoch %llu of %zu\n\n", path,
                   (unsigned long long)t->progress.step, (unsigned long long)t->progress.epoch + 1,
                   t->config->train.epochs);
@@ -137,15 +148,10 @@ static enum status start_weights(struct trainer *t)
 static enum status claim_folder(struct trainer *t)
 {
     const char *folder = t->config->run.output;
-    bool used = checkpoint_folder_used(folder);
-    if (used && t->options->start == TRAINER_NEW)
-        return status_set(
-            STATUS_CHECKPOINT,
-            "%s holds a run already: go on with --resume, choose another run.name or run.output, or let it "
-            "go with --overwrite",
-            folder);
-    enum status status = file_make_folder(folder, STATUS_CHECKPOINT);
-    if (!status && used && t->options->start == TRAINER_OVERWRITE)
+    enum status status = t->options->start == TRAINER_NEW ? trainer_check_folder(t->config) : STATUS_OK;
+    if (!status)
+        status = file_make_folder(folder, STATUS_CHECKPOINT);
+    if (!status && t->options->start == TRAINER_OVERWRITE)
         status = checkpoint_remove_all(folder);
     return status ? status : metrics_start(folder, t->progress.step);
 }

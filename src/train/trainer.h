@@ -21,6 +21,9 @@ struct trainer_options {
 enum status trainer_find_checkpoint(const struct config *config, const char *given, char path[1024],
                                     size_t *shards);
 
+/* Before job_open with TRAINER_NEW: STATUS_CHECKPOINT where the output folder holds a run already. */
+enum status trainer_check_folder(const struct config *config);
+
 /* Collective: trains to the end, or to options->steps, and leaves checkpoints and metrics in the output
  * folder. `config_text` is kept in the checkpoints. */
 enum status trainer_run(struct job *job, const char *config_text, const struct trainer_options *options);
