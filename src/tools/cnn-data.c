@@ -79,7 +79,7 @@ static const struct argument idx_arguments[] = {
      .value = "FILE"},
     {TEXT(idx_options, test_labels, "test-labels", NULL, "their class indices"), .value = "FILE"},
     {CLASS_NAMES(idx_options), .value = "A,B,..."},
-    {OVERWRITE(idx_options)},
+    {.option = OVERWRITE(idx_options)},
 };
 static const struct argument_table idx_table = {idx_arguments, OPTION_COUNT(idx_arguments), out_operand, 1};
 
@@ -99,9 +99,9 @@ static const struct argument csv_arguments[] = {
     {{NULL, "max", OPTION_REAL, offsetof(struct csv_options, max), "255", 1e-30, 1e30, NULL,
       "value of the brightest pixel, which becomes 255"},
      .value = "X"},
-    {FLAG(csv_options, header, "header", "the first line holds names")},
+    {.option = FLAG(csv_options, header, "header", "the first line holds names")},
     {CLASS_NAMES(csv_options), .value = "A,B,..."},
-    {OVERWRITE(csv_options)},
+    {.option = OVERWRITE(csv_options)},
 };
 static const struct argument_table csv_table = {csv_arguments, OPTION_COUNT(csv_arguments), out_operand, 1};
 
@@ -111,7 +111,7 @@ static const struct argument info_arguments[] = {
     {{NULL, "images", OPTION_SIZE, offsetof(struct info_options, images), "10", 0, 100, NULL,
       "images per class in the PNG; 0: none, on the terminal neither"},
      .value = "N"},
-    {FLAG(info_options, overwrite, "overwrite", "replace OUT.png where it is there already")},
+    {.option = FLAG(info_options, overwrite, "overwrite", "replace OUT.png where it is there already")},
 };
 static const struct argument_table info_table = {info_arguments, OPTION_COUNT(info_arguments), file_operand,
                                                  1};

@@ -1,0 +1,142 @@
+#include "core/arguments.h"
+
+#include "support/scratch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct values {
+    char in[OPTION_TEXT_MAX];
+    size_t count;
+    bool force;
+    char resume[OPTION_TEXT_MAX];
+    struct argument_list set;
+};
+
+static const struct argument arguments[] = {
+    {{NULL, "in", OPTION_TEXT, offsetof(struct values, in), NULL, 0, 0, NULL, "what to read"},
+     .value = "FILE"},
+    {{NULL, "count", OPTION_SIZE, offsetof(struct values, count), "7", 1, 9, NULL, "how many"}, .value = "N"},
+    {.option = {NULL, "force", OPTION_BOOL, offsetof(struct values, force), "no", 0, 0, NULL, "in any case"}},
+    {{NULL, "resume", OPTION_TEXT, offsetof(struct values, resume), "", 0, 0, NULL, "go on"},
+     .value = "FROM",
+     .implied = "newest"},
+    {{NULL, "set", OPTION_TEXT, offsetof(struct values, set), NULL, 0, 0, NULL, "change"},
+     .value = "KEY",
+     .repeats = true},
+};
+static const char *const operands[] = {"A", "B"};
+static const struct argument_table table = {arguments, OPTION_COUNT(arguments), operands, 2};
+
+static struct values values;
+static const char *words[2];
+
+/* `line` is cut at its blanks; argv[0] is put in front. */
+static enum status parse(const char *line)
+{
+    static char copy[256];
+    char *argv[16] = {(char *)"program"}, *rest = copy;
+    int argc = 1;
+    strcpy(copy, line);
+    for (char *word; rest && argc < 16 && (word = strsep(&rest, " "));)
+        if (*word)
+            argv[argc++] = word;
+    return arguments_parse(&table, argc, argv, &values, words);
+}
+
+static void test_good(void **state)
+{
+    (void)state;
+    assert_done(parse("--in a x y"));
+    assert_string_equal(values.in, "a");
+    assert_int_equal(values.count, 7);
+    assert_false(values.force);
+    assert_string_equal(words[0], "x");
+    assert_string_equal(words[1], "y");
+    assert_done(parse("x --count=3 y --force --in=a=b"));
+    assert_string_equal(values.in, "a=b");
+    assert_int_equal(values.count, 3);
+    assert_true(values.force);
+    assert_done(parse("--in a -- --count -"));
+    assert_string_equal(words[0], "--count");
+    assert_string_equal(words[1], "-");
+}
+
+static void test_implied_and_repeated(void **state)
+{
+    (void)state;
+    assert_done(parse("--in a x y"));
+    assert_string_equal(values.resume, "");
+    assert_int_equal(values.set.count, 0);
+    assert_done(parse("--in a --resume x --set a.b=1 --set=c y"));
+    assert_string_equal(values.resume, "newest");
+    assert_string_equal(words[0], "x");
+    assert_int_equal(values.set.count, 2);
+    assert_string_equal(values.set.values[0], "a.b=1");
+    assert_string_equal(values.set.values[1], "c");
+    assert_done(parse("--in a --resume=f x y"));
+    assert_string_equal(values.resume, "f");
+}
+
+static void test_wants_help(void **state)
+{
+    (void)state;
+    assert_true(arguments_want_help(3, (char *[]){"program", "x", "--help"}));
+    assert_true(arguments_want_help(2, (char *[]){"program", "-h"}));
+    assert_false(arguments_want_help(3, (char *[]){"program", "--", "--help"}));
+}
+
+static void test_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *message;
+    } cases[] = {
+        {"--cuont 3", "unknown option --cuont, did you mean --count?"},
+        {"--cou=3", "unknown option --cou, did you mean --count?"},
+        {"--counts 3", "unknown option --counts, did you mean --count?"},
+        {"--elephant", "unknown option --elephant"},
+        {"-i a", "unknown option -i: options start with --"},
+        {"--in", "--in needs a value: --in FILE"},
+        {"--force=yes", "--force takes no value"},
+        {"--in a --count 10 x y", "--count = 10: expected"},
+        {"--count 3 x y", "--in FILE is missing"},
+        {"--in a x", "B is missing"},
+        {"--in a", "A is missing"},
+        {"--in a x y z", "'z' is one word too many"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_failure(parse(cases[i].line), STATUS_USAGE, cases[i].message, NULL);
+}
+
+static void test_help(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    arguments_help(&table, out);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "  --in FILE        what to read\n"
+                              "  --count N        how many (default: 7)\n"
+                              "  --force          in any case\n"
+                              "  --resume[=FROM]  go on\n"
+                              "  --set KEY        change\n");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),       cmocka_unit_test(test_implied_and_repeated),
+        cmocka_unit_test(test_wants_help), cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_help),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
