@@ -20,13 +20,7 @@ size_t allocations_stop(void)
     return atomic_load(&count);
 }
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
-
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__clang__)
 bool allocations_are_counted(void)
 {
     return false;
@@ -48,7 +42,7 @@ static void note(const void *caller)
     Dl_info info;
     if (!atomic_load(&counting))
         return;
-    if (dladdr(caller, &info) && (strstr(info.dli_fname, "libgomp") || strstr(info.dli_fname, "libomp")))
+    if (dladdr(caller, &info) && strstr(info.dli_fname, "libgomp"))
         return;
     atomic_fetch_add(&count, 1);
 }
