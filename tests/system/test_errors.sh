@@ -235,9 +235,9 @@ expect_error 3 'truncated.h5' cnn-predict run/latest.h5 "$tmp/data/truncated.h5"
 # Images of another shape than the network was trained on.
 expect_error 3 'test_of_other_shape.h5|8x8|8x7' cnn-predict run/latest.h5 "$tmp/data/test_of_other_shape.h5" out.h5
 expect_exit 0 cnn-predict run/latest.h5 "$digits" out.h5
-expect_error 4 'out.h5|--overwrite' cnn-predict run/latest.h5 "$digits" out.h5
+expect_error 2 'out.h5|--overwrite' cnn-predict run/latest.h5 "$digits" out.h5
 expect_exit 0 cnn-predict --overwrite run/latest.h5 "$digits" out.h5
-[ $permissions_hold = no ] || expect_error 4 'closed/out.h5' "${ordinary[@]}" cnn-predict run/latest.h5 "$digits" closed/out.h5
+[ $permissions_hold = no ] || expect_error 3 'closed/out.h5' "${ordinary[@]}" cnn-predict run/latest.h5 "$digits" closed/out.h5
 
 echo "$rows wrong inputs"
 finish
