@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,14 +25,28 @@ static enum status cannot(const char *path)
     return file_failure(STATUS_CHECKPOINT, errno, "write", path);
 }
 
+/* As many fields as the header has, and first the numbers of epoch and step. */
+static bool is_row(const char *line, unsigned long long *step)
+{
+    size_t missing = 0;
+    for (const char *c = header; *c; c++)
+        missing += *c == ',';
+    for (const char *c = line; *c; c++)
+        missing -= *c == ',';
+    return missing == 0 && sscanf(line, "%*u,%llu,", step) == 1;
+}
+
 /* Lines of the old file whose step is not beyond `step`; what is not a line of ours is dropped. */
 static void copy_rows(FILE *from, FILE *to, uint64_t step)
 {
     char line[LINE_MAX_BYTES];
+    bool begins = true; /* else it is the rest of a line that is too long */
     while (fgets(line, sizeof line, from)) {
-        unsigned long long epoch, row_step;
-        if (strchr(line, '\n') && sscanf(line, "%llu,%llu,", &epoch, &row_step) == 2 && row_step <= step)
+        unsigned long long row_step;
+        bool ends = strchr(line, '\n') != NULL;
+        if (begins && ends && is_row(line, &row_step) && row_step <= step)
             fputs(line, to);
+        begins = ends;
     }
 }
 
@@ -48,14 +63,12 @@ enum status metrics_start(const char *folder, uint64_t step)
         copy_rows(old, file, step);
     if (old)
         fclose(old);
+    good = good && !ferror(file);
     if (file)
-        good = !ferror(file) && fclose(file) == 0 && good;
-    if (!good) {
-        status = cannot(path);
-        file_abandon(temporary);
-        return status;
-    }
-    return file_commit(temporary, path, STATUS_CHECKPOINT);
+        good = fclose(file) == 0 && good;
+    status = good ? file_commit(temporary, path, STATUS_CHECKPOINT) : cannot(path);
+    file_abandon(temporary);
+    return status;
 }
 
 /* A comma and the number, or nothing behind the comma where there is none. */
