@@ -1,7 +1,6 @@
 #include "io/predictions.h"
 
 #include "io/dataset_writer.h"
-#include "io/file.h"
 #include "io/h5.h"
 
 #include <stdint.h>
@@ -48,38 +47,33 @@ static bool write_classes(hid_t group, const struct predictions *p)
     return good;
 }
 
-static bool write_file(const char *path, const struct predictions *p)
+static bool write_arrays(hid_t file, const struct predictions *p)
 {
-    bool good = false;
-    hid_t group = H5I_INVALID_HID, dataset = H5I_INVALID_HID;
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (file >= 0)
-        group = H5Gcreate2(file, p->split, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t group = H5Gcreate2(file, p->split, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t dataset = H5I_INVALID_HID;
     if (group >= 0)
         dataset = write_array(group, "probabilities", H5T_IEEE_F32LE, 2, (hsize_t[]){p->count, p->outputs},
                               p->values);
-    good = dataset >= 0 && (!p->classes || write_classes(group, p));
+    bool good = dataset >= 0 && (!p->classes || write_classes(group, p));
     if (dataset >= 0)
         good = H5Dclose(dataset) >= 0 && good;
     if (group >= 0)
         good = H5Gclose(group) >= 0 && good;
-    if (file >= 0)
-        good = H5Fclose(file) >= 0 && good;
     return good;
 }
 
 enum status predictions_write(const char *path, const struct predictions *predictions, bool overwrite)
 {
-    char temporary[FILE_PATH_MAX];
+    char cause[H5_FAILURE_MAX];
     h5_quiet();
     enum status status = dataset_write_allowed(path, overwrite);
-    if (!status)
-        status = file_begin(path, STATUS_DATA, temporary);
     if (status)
         return status;
-    status = write_file(temporary, predictions)
-                 ? file_commit(temporary, path, STATUS_DATA)
-                 : status_set(STATUS_DATA, "%s: cannot be written; is the disk full?", path);
-    file_abandon(temporary);
+    hid_t file = h5_create();
+    status = file >= 0 && write_arrays(file, predictions)
+                 ? h5_save(file, path, STATUS_DATA)
+                 : status_set(STATUS_DATA, "%s: cannot be made: %s", path, h5_failure(cause));
+    if (file >= 0)
+        H5Fclose(file);
     return status;
 }
