@@ -34,6 +34,11 @@ enum status evaluation_run(const struct network *network, const struct dataset_s
     float *values = malloc(batch * k * sizeof *values);
     enum status status = STATUS_OK;
     *sum = (struct loss_sum){0};
+    if (normalization->channels != split->shape.c) {
+        status = status_set(STATUS_DATA, "%s: /%s/images have %zu channels, the network was trained with %zu",
+                            split->path, split->name, split->shape.c, normalization->channels);
+        goto done;
+    }
     if (!indices || !classes || !values) {
         status = status_no_memory("an evaluation", batch * k * sizeof *values);
         goto done;
@@ -42,7 +47,7 @@ enum status evaluation_run(const struct network *network, const struct dataset_s
         size_t n = split->count - first < batch ? split->count - first : batch;
         evaluate_batch(network, split, normalization, first, n, indices, classes, values, sum);
         const float *y = network_last(network)->y;
-        for (size_t i = 0; confusion && i < n; i++)
+        for (size_t i = 0; confusion && split->classes && i < n; i++)
             confusion[(size_t)classes[i] * k + predictions_best(y + i * k, k)]++;
         if (probabilities)
             memcpy(probabilities + first * k, y, n * k * sizeof *y);

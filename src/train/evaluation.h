@@ -6,7 +6,8 @@
 /* Loss and hits over the split, whose labels fit the network. `confusion`: (outputs, outputs) counts, row =
  * the true class, column = the one that the network takes, added to; NULL: not wanted. `probabilities`:
  * (count, outputs), what the network gives; NULL: not wanted. A split without labels gives probabilities
- * only. */
+ * only, one whose labels are no classes leaves `confusion` alone. STATUS_DATA: the normalization is for
+ * another number of channels. */
 enum status evaluation_run(const struct network *network, const struct dataset_split *split,
                            const struct normalization *normalization, struct loss_sum *sum,
                            uint64_t *confusion, float *probabilities);
