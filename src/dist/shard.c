@@ -1,6 +1,6 @@
 #include "dist/shard.h"
 
-/* part * count / parts, without overflow where count and parts are below 2^53 or so: split into quotient and
+/* part * count / parts, without overflow for any count and up to 2^32 parts: split into quotient and
  * remainder. */
 static size_t boundary(size_t count, size_t parts, size_t part)
 {
