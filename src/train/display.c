@@ -66,14 +66,16 @@ static void draw(const struct display *display, uint64_t epoch, double share, st
     char head[64];
     used += snprintf(head, sizeof head, "epoch %llu/%llu ", (unsigned long long)epoch + 1,
                      (unsigned long long)display->epochs);
-    int room = terminal_width() - used - 4;
+    int width = terminal_width(), room = width - used - 4;
     room = room > 30 ? 30 : room;
+    char line[sizeof head + sizeof bar + sizeof what + 4];
     if (room >= 5) {
         draw_bar(bar, room, share);
-        log_print("\r\033[K%s[%s] %s", head, bar, what);
+        snprintf(line, sizeof line, "%s[%s] %s", head, bar, what);
     } else {
-        log_print("\r\033[K%s%.*s", head, terminal_width() - (int)strlen(head) - 1, what);
+        snprintf(line, sizeof line, "%s%s", head, what);
     }
+    log_print("\r\033[K%.*s", width - 1, line);
 }
 
 void display_step(struct display *display, uint64_t epoch, uint64_t step, struct loss_sum sum,
