@@ -84,6 +84,43 @@ static void test_implied_and_repeated(void **state)
     assert_string_equal(values.resume, "f");
 }
 
+/* Nothing of an earlier command line is left, of several values the last one holds, a value may look like an
+ * option, and only the first "--" ends the options. */
+static void test_odd_ones(void **state)
+{
+    (void)state;
+    assert_done(parse("--in a --force --count 3 --resume --set x x y"));
+    assert_done(parse("--in= --count 2 --count=9 -- x --"));
+    assert_string_equal(values.in, "");
+    assert_int_equal(values.count, 9);
+    assert_false(values.force);
+    assert_string_equal(values.resume, "");
+    assert_int_equal(values.set.count, 0);
+    assert_string_equal(words[1], "--");
+    assert_done(parse("x --in --force y --resume="));
+    assert_string_equal(values.in, "--force");
+    assert_false(values.force);
+    assert_string_equal(values.resume, "");
+    assert_failure(parse("--in a x y --=b"), STATUS_USAGE, "unknown option --", NULL);
+    assert_failure(parse("--in a x y --count"), STATUS_USAGE, "--count needs a value: --count N", NULL);
+    assert_failure(parse("--in a x y --count="), STATUS_USAGE, "--count = ", NULL);
+    assert_failure(parse("--in a x y --set"), STATUS_USAGE, "--set needs a value: --set KEY", NULL);
+    assert_failure(parse("--in a x -- y --force"), STATUS_USAGE, "'--force' is one word too many", NULL);
+}
+
+static void test_too_often(void **state)
+{
+    (void)state;
+    static char program[] = "program", in[] = "--in=a", set[] = "--set=k", x[] = "x", y[] = "y";
+    char *argv[ARGUMENT_LIST_MAX + 5] = {program, in, x, y};
+    for (size_t i = 4; i < ARGUMENT_LIST_MAX + 5; i++)
+        argv[i] = set;
+    assert_done(arguments_parse(&table, ARGUMENT_LIST_MAX + 4, argv, &values, words));
+    assert_int_equal(values.set.count, ARGUMENT_LIST_MAX);
+    assert_failure(arguments_parse(&table, ARGUMENT_LIST_MAX + 5, argv, &values, words), STATUS_USAGE,
+                   "--set", "more than 256 times", NULL);
+}
+
 static void test_wants_help(void **state)
 {
     (void)state;
@@ -135,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),       cmocka_unit_test(test_implied_and_repeated),
+        cmocka_unit_test(test_odd_ones),   cmocka_unit_test(test_too_often),
         cmocka_unit_test(test_wants_help), cmocka_unit_test(test_wrong),
         cmocka_unit_test(test_help),
     };
