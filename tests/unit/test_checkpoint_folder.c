@@ -200,6 +200,21 @@ static void test_prune(void **state)
     assert_failure(checkpoint_prune(scratch_path("none"), 1), STATUS_CHECKPOINT, "no such folder", NULL);
 }
 
+static void test_remove_all(void **state)
+{
+    (void)state;
+    sample_write(&sample, folder, 1, true);
+    scratch_write(scratch_path("metrics.csv"), "x", 1);
+    scratch_write(scratch_path("step-1.h5.bak"), "mine", 4);
+    scratch_write(scratch_path("notes.txt"), "mine", 4);
+    assert_done(checkpoint_remove_all(folder));
+    assert_int_equal(folder_entries(folder), 2);
+    assert_false(checkpoint_folder_used(folder));
+    assert_failure(checkpoint_remove_all(scratch_path("none")), STATUS_CHECKPOINT, "none", NULL);
+    assert_int_equal(mkdir(scratch_path("step-00000009.h5"), 0777), 0);
+    assert_failure(checkpoint_remove_all(folder), STATUS_CHECKPOINT, "step-00000009.h5", NULL);
+}
+
 static void test_missing_folder(void **state)
 {
     (void)state;
@@ -302,6 +317,7 @@ int main(void)
         FRESH(test_newest_takes_regular_files_only),
         FRESH(test_none),
         FRESH(test_prune),
+        FRESH(test_remove_all),
         FRESH(test_missing_folder),
         FRESH(test_folder_without_permission),
         FRESH(test_size_limit),

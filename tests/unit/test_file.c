@@ -63,12 +63,12 @@ static void test_old_file_stays_until_commit(void **state)
     assert_done(file_begin(path, STATUS_DATA, temporary));
     assert_done(file_write(temporary, "half", 4, path, STATUS_DATA));
     assert_content(path, "old");
+    file_abandon(temporary);
+    assert_int_equal(access(temporary, F_OK), -1);
+    assert_content(path, "old");
     errno = 77;
     file_abandon(temporary);
     assert_int_equal(errno, 77);
-    assert_int_equal(access(temporary, F_OK), -1);
-    assert_content(path, "old");
-    file_abandon(temporary);
     file_abandon("");
     assert_done(put(path, "new"));
     assert_content(path, "new");
