@@ -108,13 +108,13 @@ static void test_png_of_colours_and_large_images(void **state)
     for (size_t i = 0; i < 256 * 1024; i++) {
         rgb[3 * i] = i % 1024 < 512 ? 200 : 0;
         rgb[3 * i + 1] = i % 2 ? 100 : 50; /* the mean is shown */
-        rgb[3 * i + 2] = 7;
+        rgb[3 * i + 2] = (unsigned char)(i / 1024 % 4 * 20);
     }
     struct picture picture = draw(&split, 1);
     assert_int_equal(picture.width, 256 + 2 * GAP);
     assert_int_equal(picture.height, 64 + 2 * GAP);
-    assert_colour(&picture, GAP, GAP, 200, 75, 7);
-    assert_colour(&picture, GAP + 255, GAP + 63, 0, 75, 7);
+    assert_colour(&picture, GAP, GAP, 200, 75, 30);
+    assert_colour(&picture, GAP + 255, GAP + 63, 0, 75, 30);
     free(picture.rgb);
     free(rgb);
 }

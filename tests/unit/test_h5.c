@@ -58,7 +58,7 @@ static void test_open_tells_truncated(void **state)
     H5Fclose(file);
     for (off_t size = info.st_size - 1; size > 96; size -= 97) {
         assert_int_equal(truncate(path, size), 0);
-        expect_open_error(path, "truncated");
+        expect_open_error(path, "truncated HDF5 file");
     }
 }
 
@@ -113,6 +113,10 @@ static void test_lists_come_back(void **state)
         free(texts[i]);
     }
     free(texts);
+    double one = 0;
+    char *text = NULL;
+    assert_false(h5_read_double(file, "values", &one));
+    assert_false(h5_read_text(file, "names", &text));
     assert_false(h5_read_floats(file, "names", &read, &count));
     assert_false(h5_read_texts(file, "values", &texts, &count));
     H5Fclose(file);

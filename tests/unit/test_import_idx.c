@@ -82,6 +82,20 @@ static void test_channels(void **state)
     dataset_destroy(&split);
 }
 
+static void test_numbers_of_several_bytes(void **state)
+{
+    (void)state;
+    enum { WIDTH = 0x012345 };
+    unsigned char wide[HEAD + WIDTH] = {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0x01, 0x23, 0x45};
+    const unsigned char label[] = {0, 0, 8, 1, 0, 0, 0, 1, 7};
+    struct dataset_split split;
+    scratch_write(scratch_path("wide"), wide, sizeof wide);
+    scratch_write(scratch_path("label"), label, sizeof label);
+    assert_done(import(&split, "wide", "label"));
+    assert_true(shape_equal(split.shape, (struct shape){1, WIDTH, 1}));
+    dataset_destroy(&split);
+}
+
 static void test_every_truncation(void **state)
 {
     (void)state;
@@ -160,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_good, write_good),
         cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_numbers_of_several_bytes),
         cmocka_unit_test(test_every_truncation),
         cmocka_unit_test(test_truncated_and_damaged_gzip),
         cmocka_unit_test(test_no_idx),
