@@ -213,11 +213,13 @@ static void test_pairs(void **state)
     confusion[3 * CLASSES + 40] = 7;
     confusion[40 * CLASSES + 3] = 12;
     confusion[0 * CLASSES + 1] = 7;
+    confusion[1 * CLASSES + 0] = 6;
     assert_prints(confusion, CLASSES, NULL,
                   "41 classes; most often confused:\n"
                   "  40              taken for 3                    12 times\n"
                   "  0               taken for 1                     7 times\n"
-                  "  3               taken for 40                    7 times\n");
+                  "  3               taken for 40                    7 times\n"
+                  "  1               taken for 0                     6 times\n");
     for (size_t i = 0; i < CLASSES * CLASSES; i++)
         confusion[i]++;
     capture_start();

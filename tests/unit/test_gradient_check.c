@@ -222,6 +222,37 @@ static void test_wrong_mask_is_found(void **state)
     network_destroy(&network);
 }
 
+/* Adds to the outputs of three samples what is orthogonal to their inputs and to the bias. */
+static void wrong_unseen(const struct layer *layer, const struct pass *pass)
+{
+    right->forward(layer, pass);
+    const float *x = layer->x[0];
+    for (size_t i = 0; i < 3; i++)
+        layer->y[i] += x[(i + 1) % 3] - x[(i + 2) % 3];
+}
+
+/* A fault in forward of which no gradient knows shows in the loss. */
+static void test_loss_is_compared(void **state)
+{
+    (void)state;
+    struct network network;
+    network_must_plan(&network, (struct shape){1, 1, 1}, "fc = dense units=1\nout = linear");
+    assert_int_equal(network_bind(&network, 3, true, 1), STATUS_OK);
+    network_init(&network, 8);
+    plant(&network.layers[0]);
+    for (int fault = 0; fault < 2; fault++) {
+        struct reports reports = {.count = 0};
+        float gradients[2];
+        wrong.forward = fault ? wrong_unseen : right->forward;
+        assert_int_equal(gradient_check_run(&network, 3, 1, gradients, note, &reports, &reports.passed),
+                         STATUS_OK);
+        for (size_t i = 0; i < reports.count; i++)
+            assert_true(reports.checks[i].worst <= GRADIENT_CHECK_TOLERANCE);
+        assert_true(reports.passed == !fault);
+    }
+    network_destroy(&network);
+}
+
 /* What is not finite does not pass. */
 static void test_nan_is_found(void **state)
 {
@@ -267,7 +298,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_layer_and_loss), cmocka_unit_test(test_every_array_is_reported),
         cmocka_unit_test(test_faults_are_found),     cmocka_unit_test(test_wrong_mask_is_found),
-        cmocka_unit_test(test_nan_is_found),         cmocka_unit_test(test_labels_fit),
+        cmocka_unit_test(test_loss_is_compared),     cmocka_unit_test(test_nan_is_found),
+        cmocka_unit_test(test_labels_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

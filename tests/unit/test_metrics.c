@@ -142,6 +142,8 @@ static void test_damaged_lines(void **state)
         assert_keeps(text, 1000, HEADER ROW_1 ROW_2);
     }
     assert_keeps(HEADER ROW_1 "2,90,2874,0.75", 1000, HEADER ROW_1);
+    assert_keeps(HEADER ROW_1 "2,90,2874,0.750000,0.700000,0.625000,0.750000,0.05,2000.0,2.", 1000,
+                 HEADER ROW_1);
 }
 
 /* Wherever a line that is too long is cut in reading, no row comes of its end. */
