@@ -84,9 +84,10 @@ static void time_backward(const struct layer *layer, const struct pass *pass, st
         layer->ops->backward(&part, pass);
     double middle = clock_seconds();
     without.gradients = NULL;
-    layer->ops->backward(layer, &without);
-    time->weight_gradient = middle - start;
-    time->input_gradient = clock_seconds() - middle;
+    if (layer->dx[0])
+        layer->ops->backward(layer, &without);
+    time->weight_gradient = layer->parameter_count ? middle - start : 0;
+    time->input_gradient = layer->dx[0] ? clock_seconds() - middle : 0;
 }
 
 /* One shard's pass, layer by layer. */
@@ -120,7 +121,7 @@ static double median_of(const struct benchmark *b, size_t layer, size_t field)
  * matrix product. */
 static void print_time(double seconds, double flop)
 {
-    if (seconds <= 1e-7)
+    if (seconds <= 0)
         log_print(" %9s %8s", "-", "-");
     else if (flop > 0)
         log_print(" %9.3f %8.1f", 1e3 * seconds, flop / seconds / 1e9);
