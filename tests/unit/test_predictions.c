@@ -19,10 +19,7 @@ enum { COUNT = 5, OUTPUTS = 3 };
 static const float values[COUNT * OUTPUTS] = {0.2f,  0.5f, 0.3f, 0.25f, 0.5f, 0.25f, 0.9f, 0.05f,
                                               0.05f, 0.4f, 0.2f, 0.4f,  NAN,  NAN,   NAN};
 static const int32_t best[COUNT] = {1, 1, 0, 0, 0};
-static const char *const names[OUTPUTS] = {"T-shirt/top",
-                                           "Gr\xc3\xb6\xc3\x9f"
-                                           "e",
-                                           "c"};
+static const char *const names[OUTPUTS] = {"T-shirt/top", "Größe", "c"};
 
 static struct predictions make(void)
 {
