@@ -283,6 +283,24 @@ static void test_array_without_digest(void **state)
     assert_failure(checkpoint_verify(path), STATUS_CHECKPOINT, path, "no digest of /model/fc1/weight", NULL);
 }
 
+/* 2^64 elements: what counts them must not begin anew at 0. */
+static void test_array_beyond_all_memory(void **state)
+{
+    (void)state;
+    const char *path = written();
+    hid_t file = sample_edit(path), made = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t space = H5Screate_simple(2, (hsize_t[]){1ull << 32, 1ull << 32}, NULL);
+    H5Pset_chunk(made, 2, (hsize_t[]){2, 2});
+    hid_t set = H5Dcreate2(file, "/model/fc1/huge", H5T_IEEE_F32LE, space, H5P_DEFAULT, made, H5P_DEFAULT);
+    assert_true(set >= 0);
+    H5Dclose(set);
+    H5Sclose(space);
+    H5Pclose(made);
+    sample_edited(path, file);
+    assert_failure(checkpoint_verify(path), STATUS_CHECKPOINT, path, "/model/fc1/huge", "more than can be",
+                   NULL);
+}
+
 static void assert_wrong_number(const char *object, const char *name, uint64_t value, const char *word)
 {
     const char *path = written();
@@ -337,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_state_under_digest),
         cmocka_unit_test(test_parts_missing),
         cmocka_unit_test(test_array_without_digest),
+        cmocka_unit_test(test_array_beyond_all_memory),
         cmocka_unit_test(test_parts_wrong),
         cmocka_unit_test(test_not_a_checkpoint),
     };

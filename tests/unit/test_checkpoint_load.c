@@ -135,6 +135,9 @@ static void test_missing(void **state)
     f = foreign_begin();
     H5Lmove(f.file, "/model/conv1", f.file, "/model/cnov1", H5P_DEFAULT, H5P_DEFAULT);
     assert_model_refused(&f, "/model/conv1/weight is missing", "nearest there is cnov1/weight");
+    f = foreign_begin(); /* as near as fc1, which is there by right */
+    H5Lmove(f.file, "/model/conv1", f.file, "/model/kxyz1", H5P_DEFAULT, H5P_DEFAULT);
+    assert_model_refused(&f, "/model/conv1/weight is missing", "nearest there is kxyz1/weight");
 }
 
 static void test_superfluous(void **state)
