@@ -45,19 +45,25 @@ static const struct argument options[] = {
 static const char *const operands[] = {"CHECKPOINT", "DATA.h5", "OUT.h5"};
 static const struct argument_table table = {options, OPTION_COUNT(options), operands, OPTION_COUNT(operands)};
 
-/* The checkpoint's network for the data's images, with its weights. */
-static enum status load_network(const char *path, const struct checkpoint_info *info, struct shape shape,
-                                size_t batch, struct network *network)
+/* The checkpoint's network, with its weights, for images of the file `data`. */
+static enum status load_network(const struct arguments *a, const struct checkpoint_info *info,
+                                const struct dataset_split *split, struct network *network)
 {
     struct config config;
+    char images[64], wanted[64];
+    const char *path = a->operands[CHECKPOINT];
     enum status status = config_parse(&config, path, info->config_text, NULL, 0);
     if (status)
         return status_prefix(STATUS_CHECKPOINT, "the configuration in the checkpoint: ");
-    status = network_plan(network, shape, config.network.lines, config.network.line_count);
+    struct shape input = config.network.input;
+    if (!shape_equal(split->shape, input))
+        status = status_set(STATUS_DATA, "%s: /%s/images are %s, the network of %s takes %s", split->path,
+                            split->name, shape_text(images, split->shape), path, shape_text(wanted, input));
+    if (!status)
+        status = network_plan(network, input, config.network.lines, config.network.line_count);
     config_destroy(&config);
-    if (status) /* the lines are good, so it is the images that do not fit */
-        return status_prefix(STATUS_DATA, "the network does not fit the images: ");
-    status = network_bind(network, batch, false, omp_get_max_threads());
+    if (!status)
+        status = network_bind(network, a->batch, false, omp_get_max_threads());
     return status ? status : checkpoint_read_model(path, network);
 }
 
@@ -72,7 +78,7 @@ static enum status predict(const struct arguments *a)
     if (!status)
         status = dataset_read(&split, a->operands[DATA], splits[a->split], false);
     if (!status)
-        status = load_network(a->operands[CHECKPOINT], &info, split.shape, a->batch, &network);
+        status = load_network(a, &info, &split, &network);
     if (!status && split.outputs)
         status = dataset_fits(&split, network_last(&network)->ops->loss, network_outputs(&network));
     if (status)

@@ -125,7 +125,10 @@ static enum status train(struct job *job, const struct arguments *a, const char 
         training.start = TRAINER_RESUME;
         training.checkpoint = checkpoint;
     }
-    enum status status = config_text(job->config, &text);
+    struct config effective =
+        *job->config; /* the data's shape with it, so that a checkpoint tells what it takes */
+    effective.network.input = job->network.input;
+    enum status status = config_text(&effective, &text);
     if (!status)
         status = trainer_run(job, text, &training);
     free(text);
