@@ -112,7 +112,7 @@ sanitizer_build()
 }
 sanitizer_tests()
 {
-    ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
+    ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
         tests build-sanitize -L unit -j "$(nproc)"
 }
 
