@@ -233,7 +233,7 @@ expect_error 4 'flipped.h5' cnn-predict "$tmp/data/flipped.h5" "$digits" out.h5
 expect_error 3 'missing.h5' cnn-predict run/latest.h5 "$tmp/data/missing.h5" out.h5
 expect_error 3 'truncated.h5' cnn-predict run/latest.h5 "$tmp/data/truncated.h5" out.h5
 # Images of another shape than the network was trained on.
-expect_error 3 'test_of_other_shape.h5|8x8|8x7' cnn-predict run/latest.h5 "$tmp/data/test_of_other_shape.h5" out.h5
+expect_error 3 'test_of_other_shape.h5|8x8|7x8' cnn-predict run/latest.h5 "$tmp/data/test_of_other_shape.h5" out.h5
 expect_exit 0 cnn-predict run/latest.h5 "$digits" out.h5
 expect_error 2 'out.h5|--overwrite' cnn-predict run/latest.h5 "$digits" out.h5
 expect_exit 0 cnn-predict --overwrite run/latest.h5 "$digits" out.h5
