@@ -18,7 +18,7 @@ static enum status plan(struct layer *layer)
 static void forward(const struct layer *layer, const struct pass *pass)
 {
     size_t count = pass->n * shape_count(layer->out);
-#pragma omp parallel for simd num_threads(pass->threads) schedule(static)
+#pragma omp parallel for num_threads(pass->threads) schedule(static)
     for (size_t i = 0; i < count; i++) {
         float sum = layer->x[0][i];
         for (size_t k = 1; k < layer->input_count; k++)

@@ -14,7 +14,7 @@ struct buffer {
 };
 
 struct gradient_plan {
-    struct buffer *pool; /* room for one per layer and one for scratch */
+    struct buffer *pool; /* room for one per layer, and for scratch */
     size_t count;
     size_t *owner; /* per layer: the buffer that holds the gradient of its output; SIZE_MAX: none yet */
 };
@@ -32,16 +32,17 @@ static size_t pool_take(struct gradient_plan *plan, size_t floats)
     return i;
 }
 
-/* dx[k] and what it is added to, for an input that has a gradient. True where the layer's own buffer goes on
- * as its input's. */
-static bool bind_input_gradient(struct layer *layer, size_t k, struct gradient_plan *plan)
+enum { NO_BUFFER = -1 };
+
+/* dx[k] and what it is added to, for an input that has a gradient. `scratch` gets the buffer to give back
+ * when the layer is done, or NO_BUFFER. True where the layer's own buffer goes on as its input's. */
+static bool bind_input_gradient(struct layer *layer, size_t k, struct gradient_plan *plan, long *scratch)
 {
     size_t own = plan->owner[layer->index], from = layer->inputs[k], floats = shape_count(layer->in[k]);
     if (plan->owner[from] != SIZE_MAX) { /* another reader's gradient is there already */
-        size_t scratch = pool_take(plan, floats);
-        layer->dx[k] = plan->pool[scratch].memory;
+        *scratch = (long)pool_take(plan, floats);
+        layer->dx[k] = plan->pool[*scratch].memory;
         layer->dx_sum[k] = plan->pool[plan->owner[from]].memory;
-        plan->pool[scratch].taken = false;
         return false;
     }
     bool handed_on = layer->shares_input && own != SIZE_MAX;
@@ -50,21 +51,30 @@ static bool bind_input_gradient(struct layer *layer, size_t k, struct gradient_p
     return handed_on;
 }
 
+static void bind_layer_gradients(struct network *network, struct layer *layer, struct gradient_plan *plan)
+{
+    size_t own = plan->owner[layer->index];
+    bool handed_on = false;
+    long scratch[LAYER_INPUTS_MAX];
+    layer->dy = own == SIZE_MAX ? NULL : plan->pool[own].memory;
+    for (size_t k = 0; k < layer->input_count; k++) {
+        scratch[k] = NO_BUFFER;
+        if (layer->inputs[k] != LAYER_NETWORK_INPUT && network->layers[layer->inputs[k]].trainable)
+            handed_on |= bind_input_gradient(layer, k, plan, &scratch[k]);
+    }
+    for (size_t k = 0; k < layer->input_count; k++)
+        if (scratch[k] != NO_BUFFER)
+            plan->pool[scratch[k]].taken = false;
+    if (own != SIZE_MAX && !handed_on)
+        plan->pool[own].taken = false;
+}
+
 static void bind_gradients(struct network *network, struct gradient_plan *plan)
 {
     for (size_t i = 0; i < network->layer_count; i++)
         plan->owner[i] = SIZE_MAX;
-    for (size_t i = network->layer_count; i-- > 0;) {
-        struct layer *layer = &network->layers[i];
-        size_t own = plan->owner[i];
-        bool handed_on = false;
-        layer->dy = own == SIZE_MAX ? NULL : plan->pool[own].memory;
-        for (size_t k = 0; k < layer->input_count; k++)
-            if (layer->inputs[k] != LAYER_NETWORK_INPUT && network->layers[layer->inputs[k]].trainable)
-                handed_on |= bind_input_gradient(layer, k, plan);
-        if (own != SIZE_MAX && !handed_on)
-            plan->pool[own].taken = false;
-    }
+    for (size_t i = network->layer_count; i-- > 0;)
+        bind_layer_gradients(network, &network->layers[i], plan);
 }
 
 static float *take_floats(struct arena *arena, size_t count)
@@ -109,7 +119,7 @@ static enum status measure_and_bind(struct network *network, size_t batch, bool 
 {
     enum status status = STATUS_OK;
     struct arena arena = arena_counter();
-    struct gradient_plan plan = {.pool = calloc(network->layer_count + 1, sizeof *plan.pool),
+    struct gradient_plan plan = {.pool = calloc(network->layer_count + LAYER_INPUTS_MAX, sizeof *plan.pool),
                                  .owner = calloc(network->layer_count, sizeof *plan.owner)};
     if (!plan.pool || !plan.owner) {
         status =

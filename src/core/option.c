@@ -202,8 +202,7 @@ static void format_pair(struct pair pair, char out[OPTION_TEXT_MAX])
 static void format_real(double value, char out[OPTION_TEXT_MAX])
 {
     for (int digits = 6; digits <= 17; digits++) {
-        snprintf(out, OPTION_TEXT_MAX, "%.*g", digits, value);
-        if (strtod(out, NULL) == value)
+        if (snprintf(out, OPTION_TEXT_MAX, "%.*g", digits, value) > 0 && strtod(out, NULL) == value)
             return;
     }
 }
