@@ -37,15 +37,19 @@ heading()
 # train NAME [OPTION...]: configs/NAME.ini, from the start or from where a run of it stopped.
 train()
 {
-    local name=$1
+    local folder=checkpoints/$1 config=configs/$1.ini
     shift
-    if [ -e "checkpoints/$name/latest.h5" ]; then
-        echo "checkpoints/$name holds a run already: going on from its newest checkpoint."
-        echo "(For a new run, move that folder away or call build/cnn-train --overwrite configs/$name.ini)"
+    if [ -e "$folder/latest.h5" ]; then
+        echo "$folder holds a run already: going on from its newest checkpoint."
+        echo "(For a new run, move that folder away or call build/cnn-train --overwrite $config)"
         echo
-        build/cnn-train --resume "$@" "configs/$name.ini"
+        build/cnn-train --resume "$@" "$config"
+    elif [ "$(wc -l <"$folder/metrics.csv" 2>/dev/null)" = 1 ]; then
+        echo "$folder holds a run that was stopped within its first epoch and left nothing but the head of metrics.csv: starting anew."
+        echo
+        build/cnn-train --overwrite "$@" "$config"
     else
-        build/cnn-train "$@" "configs/$name.ini"
+        build/cnn-train "$@" "$config"
     fi
 }
 
@@ -91,7 +95,7 @@ else
         --class-names "$fashion_classes" data/fashion-mnist.h5
 fi
 
-heading "5. Training on Fashion-MNIST (minutes; stop it with Ctrl-C, and call this script again to go on)"
+heading "5. Training on Fashion-MNIST (minutes; stopped with Ctrl-C, it goes on from the last epoch when this script is called again)"
 train fashion-mnist "${fashion_options[@]}"
 
 cat <<END
