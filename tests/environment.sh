@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What Open MPI and OpenMP must be told on a test machine, which often is a container, has two cores that do other things too, and
-# runs as root. Sourced by
-# tests/run.sh and tests/system/lib.sh; nothing else sets these. A user's own runs need none of it.
+# What Open MPI and OpenMP must be told on a test machine, which often is a container, has two cores that do other things
+# too, and runs as root. Sourced by tests/run.sh and tests/system/lib.sh; nothing else sets these. A user's own runs need
+# none of it.
 
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 # More ranks than cores, and then ranks that wait must give their core away instead of spinning.
