@@ -1,12 +1,20 @@
 #include "core/arena.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 size_t arena_round(size_t bytes)
 {
     return (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+}
+
+static size_t physical_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : SIZE_MAX / 2;
 }
 
 enum status arena_create(struct arena *arena, size_t bytes, const char *what)
@@ -14,6 +22,8 @@ enum status arena_create(struct arena *arena, size_t bytes, const char *what)
     *arena = (struct arena){0};
     if (bytes == 0)
         return STATUS_OK;
+    if (bytes > physical_memory()) /* the system would promise it, and kill the process later */
+        return status_no_memory(what, bytes);
     arena->base = aligned_alloc(ARENA_ALIGNMENT, arena_round(bytes));
     if (!arena->base)
         return status_no_memory(what, bytes);
@@ -33,7 +43,7 @@ void *arena_alloc(struct arena *arena, size_t bytes)
     if (rounded == 0)
         return NULL;
     if (arena->counts_only) {
-        arena->used += rounded;
+        arena->used = rounded > SIZE_MAX - arena->used ? SIZE_MAX : arena->used + rounded;
         return NULL;
     }
     if (rounded > arena->size - arena->used) {

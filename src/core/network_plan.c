@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARAMETERS_MAX = 1 << 30 }; /* floats; more is a slip of the pen */
+/* Parameters in all, and numbers per sample that a layer gives: more is a slip of the pen. */
+enum { NUMBERS_MAX = 1 << 30 };
 
 static enum status unknown(const char *what, const char *word, const char *const *known, size_t count)
 {
@@ -158,6 +159,11 @@ static enum status check_inputs(const struct network *network, struct layer *lay
     return STATUS_OK;
 }
 
+static bool too_large(struct shape shape)
+{
+    return (double)shape.h * (double)shape.w * (double)shape.c > NUMBERS_MAX;
+}
+
 static enum status plan_shapes(struct layer *layer)
 {
     char text[64];
@@ -167,8 +173,7 @@ static enum status plan_shapes(struct layer *layer)
         status =
             status_set(STATUS_USAGE, "the output would be empty: the window does not fit the input of %s",
                        shape_text(text, layer->in[0]));
-    double size = (double)layer->out.h * (double)layer->out.w * (double)layer->out.c;
-    if (!status && size > PARAMETERS_MAX)
+    if (!status && too_large(layer->out))
         status = status_set(STATUS_USAGE, "an output of %s numbers per sample is too large",
                             shape_text(text, layer->out));
     return status;
@@ -209,8 +214,8 @@ static enum status plan_layer(struct network *network, size_t i, const struct la
         double count = 1;
         for (size_t d = 0; d < layer->parameters[p].dimension_count; d++)
             count *= (double)layer->parameters[p].dimensions[d];
-        if (count + (double)network->parameter_count > PARAMETERS_MAX)
-            status = status_set(STATUS_USAGE, "more than %d parameters", PARAMETERS_MAX);
+        if (count + (double)network->parameter_count > NUMBERS_MAX)
+            status = status_set(STATUS_USAGE, "more than %d parameters", NUMBERS_MAX);
         network->parameter_count += layer->parameters[p].count;
     }
     return status_prefix(status, "%s: layer `%s`: ", line->where, line->name);
@@ -255,6 +260,9 @@ enum status network_plan(struct network *network, struct shape input, const stru
     enum status status = STATUS_OK;
     if (count == 0)
         return status_set(STATUS_USAGE, "the network has no layers");
+    char text[64];
+    if (too_large(input))
+        return status_set(STATUS_USAGE, "an input of %s numbers per sample is too large", shape_text(text, input));
     network->layers = calloc(count, sizeof *network->layers);
     if (!network->layers)
         return status_no_memory("layers", count * sizeof *network->layers);
