@@ -49,21 +49,32 @@ struct checkpoint_content {
 /* Writes FOLDER/step-00000123.h5 under a temporary name, flushes, renames, flushes the folder, and points the
  * link latest.h5 (and, where `best`, best.h5) at it; a link that cannot be made is warned of. `path` (at
  * least 1024 bytes) gets the name. STATUS_CHECKPOINT: it could not; nothing but the temporary file was
- * touched, and that is removed. Takes as much memory as the file has bytes while it works. Local to the
- * calling rank. */
+ * touched, and that is removed. Only where the last step failed, flushing the folder, the file is in place
+ * already, and the links are as they were. Takes as much memory as the file has bytes while it works. Local
+ * to the calling rank. */
 enum status checkpoint_write(const char *folder, const struct checkpoint_content *content, bool best,
                              char path[1024]);
 
-/* Removes all but the newest `keep` checkpoints of the folder and the one that best.h5 points
- * to; keep 0: none is removed. Those that nothing can be told of are left, and do not count. */
-enum status checkpoint_prune(const char *folder, size_t keep);
+/* Removes all but the newest `keep` checkpoints of the folder up to `step`, which is where the run stands,
+ * and the one that best.h5 points to; never one of that step; keep 0: none is removed. Those that nothing can
+ * be told of, and those beyond `step`, are left, and do not count. */
+enum status checkpoint_prune(const char *folder, size_t keep, uint64_t step);
+
+/* For a run that goes on from an older checkpoint: removes those beyond `step`. Links to one of them: best.h5
+ * goes, latest.h5 points to the checkpoint of `step`, and goes where that lies in another folder. */
+enum status checkpoint_remove_after(const char *folder, uint64_t step);
+
+/* True, with its path, where the folder has a checkpoint beyond `step` that verifies: the newest of them. */
+bool checkpoint_newer(const char *folder, uint64_t step, char path[1024]);
 
 /* The newest checkpoint of the folder that verifies, by the step that its content says; warns of each one
  * passed over and why. STATUS_CHECKPOINT: there is none. */
 enum status checkpoint_newest(const char *folder, char path[1024]);
 
-/* True where the folder holds checkpoints or metrics of a run. */
-bool checkpoint_folder_used(const char *folder);
+/* Whether the folder holds a run: checkpoints, sound or not, or a metrics.csv that has more than its line of
+ * names, which alone is what a run leaves that was stopped in its first epoch. A folder that is missing is
+ * not used. STATUS_CHECKPOINT: it cannot be told. */
+enum status checkpoint_folder_used(const char *folder, bool *used);
 
 /* Removes every checkpoint and link of the folder, and its metrics.csv; other files stay. */
 enum status checkpoint_remove_all(const char *folder);

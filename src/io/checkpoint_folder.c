@@ -112,33 +112,100 @@ enum status checkpoint_write(const char *folder, const struct checkpoint_content
     return STATUS_OK;
 }
 
-/* The name that best.h5 points to; "" where there is no such link. */
-static void read_best(const char *folder, char name[NAME_MAX + 1])
+/* The name that a link of the folder points to; "" where there is no such link. */
+static void read_link(const char *folder, const char *link, char name[NAME_MAX + 1])
 {
     char path[FILE_PATH_MAX];
-    ssize_t length = join(folder, "best.h5", path) ? readlink(path, name, NAME_MAX) : -1;
+    ssize_t length = join(folder, link, path) ? readlink(path, name, NAME_MAX) : -1;
     name[length > 0 ? length : 0] = 0;
 }
 
-enum status checkpoint_prune(const char *folder, size_t keep)
+static enum status remove_entry(const char *folder, const char *name)
 {
-    char path[FILE_PATH_MAX], best[NAME_MAX + 1];
+    char path[FILE_PATH_MAX];
+    if (join(folder, name, path) && unlink(path) && errno != ENOENT)
+        return file_failure(STATUS_CHECKPOINT, errno, "remove", path);
+    return STATUS_OK;
+}
+
+enum status checkpoint_prune(const char *folder, size_t keep, uint64_t step)
+{
+    char best[NAME_MAX + 1];
     struct candidates found;
     if (keep == 0)
         return STATUS_OK;
     enum status status = find(folder, &found);
     if (status != STATUS_OK)
         return status;
-    read_best(folder, best);
+    read_link(folder, "best.h5", best);
     size_t seen = 0;
-    for (size_t i = 0; i < found.count; i++) {
+    for (size_t i = 0; i < found.count && status == STATUS_OK; i++) {
         const struct candidate *c = &found.list[i];
-        bool spare = c->step == UINT64_MAX || seen++ < keep || !strcmp(c->name, best);
-        if (!spare && join(folder, c->name, path) && unlink(path) && errno != ENOENT)
-            status = file_failure(STATUS_CHECKPOINT, errno, "remove the old checkpoint", path);
+        if (c->step <= step && seen++ >= keep && c->step != step && strcmp(c->name, best))
+            status = remove_entry(folder, c->name);
     }
     free(found.list);
     return status;
+}
+
+static bool is_beyond(const struct candidate *c, uint64_t step)
+{
+    return c->step != UINT64_MAX && c->step > step;
+}
+
+static bool points_beyond(const char *folder, const char *link, const struct candidates *found, uint64_t step)
+{
+    char name[NAME_MAX + 1];
+    read_link(folder, link, name);
+    for (size_t i = 0; i < found->count; i++)
+        if (is_beyond(&found->list[i], step) && !strcmp(found->list[i].name, name))
+            return true;
+    return false;
+}
+
+/* Before the files go, so that no link ever points to nothing. */
+static enum status turn_links(const char *folder, const struct candidates *found, uint64_t step)
+{
+    const char *of_step = NULL;
+    for (size_t i = 0; i < found->count; i++)
+        if (found->list[i].step == step)
+            of_step = found->list[i].name;
+    enum status status = STATUS_OK;
+    if (points_beyond(folder, "best.h5", found, step))
+        status = remove_entry(folder, "best.h5");
+    if (status != STATUS_OK || !points_beyond(folder, "latest.h5", found, step))
+        return status;
+    if (!of_step)
+        return remove_entry(folder, "latest.h5");
+    point(folder, "latest.h5", of_step);
+    return STATUS_OK;
+}
+
+enum status checkpoint_remove_after(const char *folder, uint64_t step)
+{
+    struct candidates found;
+    enum status status = find(folder, &found);
+    if (status != STATUS_OK)
+        return status;
+    status = turn_links(folder, &found, step);
+    for (size_t i = 0; i < found.count && status == STATUS_OK; i++)
+        if (is_beyond(&found.list[i], step))
+            status = remove_entry(folder, found.list[i].name);
+    free(found.list);
+    return status;
+}
+
+bool checkpoint_newer(const char *folder, uint64_t step, char path[1024])
+{
+    struct candidates found;
+    bool newer = false;
+    if (find(folder, &found) != STATUS_OK)
+        return false;
+    for (size_t i = 0; i < found.count && !newer; i++)
+        newer = is_beyond(&found.list[i], step) && join(folder, found.list[i].name, path) &&
+                checkpoint_verify(path) == STATUS_OK;
+    free(found.list);
+    return newer;
 }
 
 static bool belongs_to_run(const char *name)
@@ -149,14 +216,13 @@ static bool belongs_to_run(const char *name)
 
 enum status checkpoint_remove_all(const char *folder)
 {
-    char path[FILE_PATH_MAX];
     enum status status = STATUS_OK;
     DIR *stream = opendir(folder);
     if (!stream)
         return file_failure(STATUS_CHECKPOINT, errno, "look for checkpoints in", folder);
     for (struct dirent *entry; status == STATUS_OK && (entry = readdir(stream));)
-        if (belongs_to_run(entry->d_name) && join(folder, entry->d_name, path) && unlink(path))
-            status = file_failure(STATUS_CHECKPOINT, errno, "remove", path);
+        if (belongs_to_run(entry->d_name))
+            status = remove_entry(folder, entry->d_name);
     closedir(stream);
     return status;
 }
@@ -183,13 +249,39 @@ enum status checkpoint_newest(const char *folder, char path[1024])
     return status;
 }
 
-bool checkpoint_folder_used(const char *folder)
+/* Whether there is more than the line of names, "epoch,...". What is no regular file is taken for somebody's.
+ */
+static enum status has_rows(const char *path, bool *rows)
 {
+    struct stat info;
+    char *line = NULL;
+    size_t capacity = 0;
+    *rows = !stat(path, &info) && !S_ISREG(info.st_mode);
+    FILE *file = *rows ? NULL : fopen(path, "r");
+    if (!file)
+        return *rows || errno == ENOENT ? STATUS_OK : file_failure(STATUS_CHECKPOINT, errno, "read", path);
+    for (size_t i = 0; !*rows && getline(&line, &capacity, file) > 0; i++)
+        *rows = line[0] != '\n' && (i > 0 || strncmp(line, "epoch,", 6));
+    enum status status = ferror(file) ? file_failure(STATUS_CHECKPOINT, errno, "read", path) : STATUS_OK;
+    free(line);
+    fclose(file);
+    return status;
+}
+
+enum status checkpoint_folder_used(const char *folder, bool *used)
+{
+    char path[FILE_PATH_MAX];
+    *used = false;
     DIR *stream = opendir(folder);
-    bool used = false;
-    for (struct dirent *entry; stream && !used && (entry = readdir(stream));)
-        used = is_checkpoint_name(entry->d_name) || !strcmp(entry->d_name, "metrics.csv");
-    if (stream)
-        closedir(stream);
-    return used;
+    if (!stream)
+        return errno == ENOENT ? STATUS_OK
+                               : file_failure(STATUS_CHECKPOINT, errno, "look for checkpoints in", folder);
+    enum status status = STATUS_OK;
+    for (struct dirent *entry; status == STATUS_OK && !*used && (entry = readdir(stream));)
+        if (is_checkpoint_name(entry->d_name))
+            *used = true;
+        else if (!strcmp(entry->d_name, "metrics.csv") && join(folder, entry->d_name, path))
+            status = has_rows(path, used);
+    closedir(stream);
+    return status;
 }

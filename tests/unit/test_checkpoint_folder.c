@@ -96,6 +96,13 @@ static void assert_link(const char *name, const char *target)
     assert_string_equal(text, target);
 }
 
+static bool used(const char *name)
+{
+    bool used = true;
+    assert_done(checkpoint_folder_used(name, &used));
+    return used;
+}
+
 static bool there(const char *name)
 {
     return !access(scratch_path(name), F_OK);
@@ -104,7 +111,7 @@ static bool there(const char *name)
 static void test_names_and_links(void **state)
 {
     (void)state;
-    assert_false(checkpoint_folder_used(folder));
+    assert_false(used(folder));
     sample.progress.step = 8;
     assert_done(checkpoint_write(folder, &sample.content, true, path));
     assert_string_equal(path, scratch_path("step-00000008.h5"));
@@ -114,20 +121,66 @@ static void test_names_and_links(void **state)
     assert_link("latest.h5", "step-123456789012.h5");
     assert_link("best.h5", "step-00000008.h5");
     assert_int_equal(folder_entries(folder), 4);
-    assert_true(checkpoint_folder_used(folder));
+    assert_true(used(folder));
     assert_done(checkpoint_verify(scratch_path("latest.h5")));
 }
 
 static void test_folder_used(void **state)
 {
     (void)state;
-    assert_false(checkpoint_folder_used(scratch_path("none")));
+    assert_false(used(scratch_path("none")));
     scratch_write(scratch_path("notes.txt"), "x", 1);
     scratch_write(scratch_path("step-.h5"), "x", 1);
     scratch_write(scratch_path("step-1.h5.bak"), "x", 1);
-    assert_false(checkpoint_folder_used(folder));
-    scratch_write(scratch_path("metrics.csv"), "x", 1);
-    assert_true(checkpoint_folder_used(folder));
+    assert_false(used(folder));
+    scratch_write(scratch_path("step-1.h5"), "x", 1);
+    assert_true(used(folder));
+}
+
+/* The line of names alone is what a run leaves that was stopped in its first epoch. */
+static void test_folder_used_by_metrics(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool used;
+    } cases[] = {
+        {"", false},
+        {"epoch,step,samples\n", false},
+        {"epoch,step,samples", false},
+        {"epoch,step,samples\n\n", false},
+        {"epoch,step,samples\n1,2,3\n", true},
+        {"epoch,step,samples\n1", true},
+        {"epoch,step,samples\nepoch,", true},
+        {"somebody's\n", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        scratch_write(scratch_path("metrics.csv"), cases[i].text, strlen(cases[i].text));
+        assert_int_equal(used(folder), cases[i].used);
+    }
+    unlink(scratch_path("metrics.csv"));
+    assert_int_equal(mkfifo(scratch_path("metrics.csv"), 0666), 0);
+    assert_true(used(folder));
+}
+
+/* Whoever cannot tell must not take the folder for free. */
+static void test_folder_that_cannot_be_told(void **state)
+{
+    (void)state;
+    bool is_used;
+    scratch_write(scratch_path("file"), "x", 1);
+    assert_failure(checkpoint_folder_used(scratch_path("file"), &is_used), STATUS_CHECKPOINT, "file", NULL);
+    assert_int_equal(mkdir(scratch_path("closed"), 0), 0);
+    scratch_write(scratch_path("metrics.csv"), "epoch,\n1", 8);
+    assert_int_equal(chmod(scratch_path("metrics.csv"), 0), 0);
+    assert_int_equal(chmod(folder, 0755), 0);
+    become_nobody();
+    enum status closed = checkpoint_folder_used(scratch_path("closed"), &is_used);
+    enum status metrics = checkpoint_folder_used(folder, &is_used);
+    become_root();
+    assert_int_equal(closed, STATUS_CHECKPOINT);
+    assert_failure(metrics, STATUS_CHECKPOINT, "metrics.csv", "cannot read", NULL);
+    assert_int_equal(chmod(scratch_path("closed"), 0700), 0);
 }
 
 static void test_newest_by_content(void **state)
@@ -186,18 +239,90 @@ static void test_prune(void **state)
     write_steps(5, (const uint64_t[]){1, 3, 4, 5, 6});
     scratch_write(scratch_path("step-00000000.h5"), "unknown", 7);
     scratch_write(scratch_path("step-1.h5.bak"), "mine", 4);
-    assert_done(checkpoint_prune(folder, 0));
+    assert_done(checkpoint_prune(folder, 0, 6));
     assert_true(there("step-00000001.h5"));
-    assert_done(checkpoint_prune(folder, 3));
+    assert_done(checkpoint_prune(folder, 3, 6));
     assert_false(there("step-00000001.h5"));
     assert_true(there("step-00000002.h5"));
     assert_false(there("step-00000003.h5"));
     assert_true(there("step-00000004.h5") && there("step-00000005.h5") && there("step-00000006.h5"));
     assert_true(there("step-00000000.h5") && there("step-1.h5.bak"));
-    assert_done(checkpoint_prune(folder, 1));
+    assert_done(checkpoint_prune(folder, 1, 6));
     assert_false(there("step-00000005.h5"));
     assert_true(there("step-00000006.h5") && there("latest.h5") && there("best.h5"));
-    assert_failure(checkpoint_prune(scratch_path("none"), 1), STATUS_CHECKPOINT, "no such folder", NULL);
+    assert_failure(checkpoint_prune(scratch_path("none"), 1, 6), STATUS_CHECKPOINT, "no such folder", NULL);
+}
+
+/* A run that goes on from an older checkpoint: what the branch that it left holds is not its business. */
+static void test_prune_beside_an_abandoned_branch(void **state)
+{
+    (void)state;
+    write_steps(5, (const uint64_t[]){1, 2, 7, 8, 3});
+    assert_done(checkpoint_prune(folder, 1, 3));
+    assert_false(there("step-00000001.h5") || there("step-00000002.h5"));
+    assert_true(there("step-00000003.h5") && there("step-00000007.h5") && there("step-00000008.h5"));
+    write_steps(1, (const uint64_t[]){4});
+    assert_int_equal(rename(scratch_path("step-00000003.h5"), scratch_path("step-99999999.h5")), 0);
+    assert_done(checkpoint_prune(folder, 2, 4));
+    assert_true(there("step-00000004.h5") && there("step-99999999.h5"));
+    assert_done(checkpoint_prune(folder, 1, 4));
+    assert_true(there("step-00000004.h5") && there("step-00000007.h5") && there("step-00000008.h5"));
+    assert_false(there("step-99999999.h5"));
+}
+
+/* Whatever copies of it somebody made. */
+static void test_prune_spares_the_present_step(void **state)
+{
+    (void)state;
+    write_steps(1, (const uint64_t[]){3});
+    assert_int_equal(rename(scratch_path("step-00000003.h5"), scratch_path("step-99999999.h5")), 0);
+    write_steps(2, (const uint64_t[]){2, 3});
+    assert_done(checkpoint_prune(folder, 1, 3));
+    assert_true(there("step-00000003.h5") && there("step-99999999.h5"));
+    assert_false(there("step-00000002.h5"));
+}
+
+static void test_remove_after(void **state)
+{
+    (void)state;
+    write_steps(3, (const uint64_t[]){1, 2, 3});
+    sample_write(&sample, folder, 4, true);
+    scratch_write(scratch_path("step-00000009.h5"), "unknown", 7);
+    scratch_write(scratch_path("notes.txt"), "mine", 4);
+    assert_done(checkpoint_remove_after(folder, 4));
+    assert_link("latest.h5", "step-00000004.h5");
+    assert_link("best.h5", "step-00000004.h5");
+    assert_done(checkpoint_remove_after(folder, 2));
+    assert_true(there("step-00000001.h5") && there("step-00000002.h5") && there("step-00000009.h5"));
+    assert_link("latest.h5", "step-00000002.h5");
+    assert_int_equal(folder_entries(folder), 5);
+
+    sample_write(&sample, folder, 1, true);
+    sample_write(&sample, folder, 5, false);
+    assert_done(checkpoint_remove_after(folder, 1));
+    assert_link("latest.h5", "step-00000001.h5");
+    assert_link("best.h5", "step-00000001.h5");
+    assert_false(there("step-00000005.h5") || there("step-00000002.h5"));
+    assert_done(checkpoint_remove_after(folder, 0));
+    assert_int_equal(folder_entries(folder), 2);
+    assert_failure(checkpoint_remove_after(scratch_path("none"), 1), STATUS_CHECKPOINT, "no such folder",
+                   NULL);
+}
+
+static void test_newer(void **state)
+{
+    (void)state;
+    assert_false(checkpoint_newer(scratch_path("none"), 0, path));
+    assert_false(checkpoint_newer(folder, 0, path));
+    write_steps(4, (const uint64_t[]){1, 2, 3, 4});
+    assert_true(checkpoint_newer(folder, 1, path));
+    assert_string_equal(path, scratch_path("step-00000004.h5"));
+    assert_false(checkpoint_newer(folder, 4, path));
+    sample_flip(scratch_path("step-00000004.h5"), 2000);
+    scratch_write(scratch_path("step-00000007.h5"), "nothing", 7);
+    assert_true(checkpoint_newer(folder, 2, path));
+    assert_string_equal(path, scratch_path("step-00000003.h5"));
+    assert_false(checkpoint_newer(folder, 3, path));
 }
 
 static void test_remove_all(void **state)
@@ -209,7 +334,7 @@ static void test_remove_all(void **state)
     scratch_write(scratch_path("notes.txt"), "mine", 4);
     assert_done(checkpoint_remove_all(folder));
     assert_int_equal(folder_entries(folder), 2);
-    assert_false(checkpoint_folder_used(folder));
+    assert_false(used(folder));
     assert_failure(checkpoint_remove_all(scratch_path("none")), STATUS_CHECKPOINT, "none", NULL);
     assert_int_equal(mkdir(scratch_path("step-00000009.h5"), 0777), 0);
     assert_failure(checkpoint_remove_all(folder), STATUS_CHECKPOINT, "step-00000009.h5", NULL);
@@ -312,11 +437,17 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FRESH(test_names_and_links),
         FRESH(test_folder_used),
+        FRESH(test_folder_used_by_metrics),
+        FRESH(test_folder_that_cannot_be_told),
         FRESH(test_newest_by_content),
         FRESH(test_newest_passes_over),
         FRESH(test_newest_takes_regular_files_only),
         FRESH(test_none),
         FRESH(test_prune),
+        FRESH(test_prune_beside_an_abandoned_branch),
+        FRESH(test_prune_spares_the_present_step),
+        FRESH(test_remove_after),
+        FRESH(test_newer),
         FRESH(test_remove_all),
         FRESH(test_missing_folder),
         FRESH(test_folder_without_permission),
