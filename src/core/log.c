@@ -1,7 +1,9 @@
 #include "core/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static struct {
     int rank, size;
@@ -56,4 +58,12 @@ void log_error(const char *format, ...)
     va_start(args, format);
     log_line("error", format, args);
     va_end(args);
+}
+
+enum status log_finish(enum status status)
+{
+    bool failed = fflush(stdout) != 0 || ferror(stdout);
+    if (failed && !status)
+        return status_set(STATUS_INTERNAL, "cannot write to standard output: %s", strerror(errno));
+    return status;
 }

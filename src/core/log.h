@@ -3,6 +3,8 @@
  *
  * The rank is set once at start: beside the status message, the one mutable state of src/core.
  */
+#include "core/status.h"
+
 #include <stdbool.h>
 
 /* Who this process is: rank 0 to size-1, and its host, which warnings of other ranks name. `host` is borrowed
@@ -21,3 +23,7 @@ void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* To standard error, as "error: ...\n", with the rank as above. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* At the end of a program: STATUS_INTERNAL where not all of standard output could be written, a full disk for
+ * instance; else `status`. */
+enum status log_finish(enum status status);

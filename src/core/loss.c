@@ -2,15 +2,26 @@
 
 #include <math.h>
 
+uint64_t loss_tries(enum loss_kind kind, uint64_t samples, size_t k)
+{
+    return kind == LOSS_CROSS_ENTROPY ? samples : kind == LOSS_BINARY_CROSS_ENTROPY ? samples * k : 0;
+}
+
+size_t loss_best(const float *y, size_t k)
+{
+    size_t best = 0;
+    for (size_t j = 1; j < k; j++)
+        best = y[j] > y[best] ? j : best;
+    return best;
+}
+
 /* -log softmax(z)[class], and dz = scale * (softmax(z) - 1 at the class); y is softmax(z). Hit: the class has
  * the largest output, of equals the first. */
 static void cross_entropy(size_t k, const float *z, const float *y, int32_t class, float scale, float *dz,
                           struct loss_sum *sum)
 {
-    size_t best = 0;
+    size_t best = loss_best(y, k);
     float total = 0;
-    for (size_t j = 1; j < k; j++)
-        best = y[j] > y[best] ? j : best;
     float largest = z[0];
     for (size_t j = 1; j < k; j++)
         largest = z[j] > largest ? z[j] : largest;
@@ -18,7 +29,6 @@ static void cross_entropy(size_t k, const float *z, const float *y, int32_t clas
         total += expf(z[j] - largest);
     sum->loss += (double)logf(total) - (double)(z[class] - largest);
     sum->hits += best == (size_t) class && y[best] == y[best]; /* not where the output is NaN */
-    sum->tries++;
     for (size_t j = 0; dz && j < k; j++)
         dz[j] = scale * (y[j] - (j == (size_t) class ? 1.0f : 0.0f));
 }
@@ -35,7 +45,6 @@ static void binary_cross_entropy(size_t k, const float *z, const float *y, const
             dz[j] = scale / (float)k * (y[j] - t[j]);
     }
     sum->loss += loss / (double)k;
-    sum->tries += k;
 }
 
 /* mean over outputs of (y - t)^2, and dz = scale / k * 2 (y - t) */
@@ -55,7 +64,7 @@ static void squared_error(size_t k, const float *y, const float *t, float scale,
 struct loss_sum loss_compute(enum loss_kind kind, size_t n, size_t k, const float *z, const float *y,
                              struct labels labels, float scale, float *dz)
 {
-    struct loss_sum sum = {.samples = n};
+    struct loss_sum sum = {.samples = n, .tries = loss_tries(kind, n, k)};
     for (size_t i = 0; i < n; i++) {
         float *row = dz ? dz + i * k : NULL;
         if (kind == LOSS_CROSS_ENTROPY)
@@ -70,17 +79,18 @@ struct loss_sum loss_compute(enum loss_kind kind, size_t n, size_t k, const floa
 
 static double reference_row(enum loss_kind kind, size_t k, const double *z, int32_t class, const float *t)
 {
-    double loss = 0, total = 0;
+    double loss = 0, total = 0, largest = z[0];
+    for (size_t j = 1; j < k; j++)
+        largest = fmax(largest, z[j]);
     for (size_t j = 0; j < k; j++) {
-        double y = 1 / (1 + exp(-z[j]));
         if (kind == LOSS_CROSS_ENTROPY)
-            total += exp(z[j] - z[class]);
+            total += exp(z[j] - largest);
         else if (kind == LOSS_BINARY_CROSS_ENTROPY)
-            loss -= (t[j] * log(y) + (1 - t[j]) * log1p(-y)) / (double)k;
+            loss += (fmax(z[j], 0) - z[j] * t[j] + log1p(exp(-fabs(z[j])))) / (double)k;
         else
             loss += (z[j] - t[j]) * (z[j] - t[j]) / (double)k;
     }
-    return kind == LOSS_CROSS_ENTROPY ? log(total) : loss;
+    return kind == LOSS_CROSS_ENTROPY ? log(total) + largest - z[class] : loss;
 }
 
 double loss_reference(enum loss_kind kind, size_t n, size_t k, const double *z, struct labels labels)

@@ -26,6 +26,12 @@ struct loss_sum loss_compute(enum loss_kind kind, size_t n, size_t k, const floa
 /* The same sum of losses in double, naively from the formula: the reference. */
 double loss_reference(enum loss_kind kind, size_t n, size_t k, const double *z, struct labels labels);
 
+/* How many answers there are to be right: one per sample, or one per output; 0 for mean squared error. */
+uint64_t loss_tries(enum loss_kind kind, uint64_t samples, size_t k);
+
+/* The index of the largest of k numbers, of equals the first: the class that an output means. */
+size_t loss_best(const float *y, size_t k);
+
 struct loss_sum loss_add(struct loss_sum a, struct loss_sum b);
 double loss_mean(struct loss_sum sum);     /* nan where there are no samples */
 double loss_accuracy(struct loss_sum sum); /* hits / tries; nan where there are no tries */

@@ -262,7 +262,8 @@ enum status network_plan(struct network *network, struct shape input, const stru
         return status_set(STATUS_USAGE, "the network has no layers");
     char text[64];
     if (too_large(input))
-        return status_set(STATUS_USAGE, "an input of %s numbers per sample is too large", shape_text(text, input));
+        return status_set(STATUS_USAGE, "%s: an input of %s numbers per sample is too large", lines[0].where,
+                          shape_text(text, input));
     network->layers = calloc(count, sizeof *network->layers);
     if (!network->layers)
         return status_no_memory("layers", count * sizeof *network->layers);

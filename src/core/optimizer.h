@@ -36,8 +36,9 @@ enum status optimizer_create(struct optimizer *optimizer, const struct optimizer
                              const struct optimizer_settings *settings, size_t parameter_count);
 void optimizer_destroy(struct optimizer *optimizer);
 
-/* One step: network->parameters from gradients (parallel to them, of Euclidean norm `norm`), which stay as they are. With clip_norm > 0 a gradient
- * whose norm is beyond it is scaled to it, as torch.nn.utils.clip_grad_norm_ does (Pascanu et al. 2013, algorithm 1). Same bits for any number of
+/* One step: network->parameters from gradients (parallel to them, of Euclidean norm `norm`), which stay as
+ * they are. With clip_norm > 0 a gradient whose norm is beyond it is scaled to it, as
+ * torch.nn.utils.clip_grad_norm_ does (Pascanu et al. 2013, algorithm 1). Same bits for any number of
  * threads. */
 void optimizer_step(struct optimizer *optimizer, struct network *network, const float *gradients, double rate,
                     double norm, double clip_norm);

@@ -2,10 +2,13 @@
 
 #include <math.h>
 
-static double after_warmup(const struct schedule *s, double epoch)
+static double after_warmup(const struct schedule *s, uint64_t samples, double epoch)
 {
-    if (s->kind == SCHEDULE_STEP)
-        return s->rate * pow(s->step_factor, floor(epoch / s->step_epochs));
+    if (s->kind ==
+        SCHEDULE_STEP) { /* in whole samples: a quotient of epochs may come out just below a whole number */
+        double period = fmax(round(s->step_epochs * s->epoch_size), 1);
+        return s->rate * pow(s->step_factor, floor((double)samples / period));
+    }
     if (s->kind == SCHEDULE_COSINE) {
         double length = s->epochs - s->warmup_epochs;
         double t = length > 0 ? (epoch - s->warmup_epochs) / length : 1;
@@ -22,5 +25,5 @@ double schedule_rate(const struct schedule *schedule, uint64_t samples)
         double t = epoch / schedule->warmup_epochs;
         return schedule->rate * (schedule->warmup_factor + (1 - schedule->warmup_factor) * t);
     }
-    return after_warmup(schedule, epoch);
+    return after_warmup(schedule, samples, epoch);
 }

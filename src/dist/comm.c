@@ -70,18 +70,28 @@ enum status comm_broadcast_text(const struct comm *comm, enum status status, cha
     return status;
 }
 
+/* A failure is worse than a stop on request, which is not one. */
+static int severity(enum status status)
+{
+    return status == STATUS_OK ? 0 : status == STATUS_STOPPED ? 1 : 1 + (int)status;
+}
+
 enum status comm_agree(const struct comm *comm, enum status status)
 {
     if (comm->size == 1)
         return status;
     struct {
-        int status, rank;
-    } mine = {(int)status, comm->rank}, worst;
+        int severity, rank;
+    } mine = {severity(status), comm->rank}, worst;
+    struct {
+        enum status status;
+        char text[STATUS_MESSAGE_MAX];
+    } message = {.status = status};
     MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, MPI_COMM_WORLD);
-    if (worst.status == STATUS_OK)
+    if (worst.severity == 0)
         return STATUS_OK;
-    char message[STATUS_MESSAGE_MAX];
-    snprintf(message, sizeof message, "rank %d on %.200s: %.1500s", comm->rank, comm->host, status_message());
-    broadcast(message, sizeof message, worst.rank);
-    return status_set((enum status)worst.status, "%s", message);
+    snprintf(message.text, sizeof message.text, "rank %d on %.200s: %.1500s", comm->rank, comm->host,
+             status_message());
+    broadcast(&message, sizeof message, worst.rank);
+    return status_set(message.status, "%s", message.text);
 }

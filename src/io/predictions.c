@@ -1,18 +1,11 @@
 #include "io/predictions.h"
 
+#include "core/loss.h"
 #include "io/dataset_writer.h"
 #include "io/h5.h"
 
 #include <stdint.h>
 #include <stdlib.h>
-
-size_t predictions_best(const float *values, size_t k)
-{
-    size_t best = 0;
-    for (size_t j = 1; j < k; j++)
-        best = values[j] > values[best] ? j : best;
-    return best;
-}
 
 /* Returns the open dataset, invalid on failure. */
 static hid_t write_array(hid_t group, const char *name, hid_t type, int rank, const hsize_t *dimensions,
@@ -35,7 +28,7 @@ static bool write_classes(hid_t group, const struct predictions *p)
     int32_t *best = malloc(p->count * sizeof *best);
     bool good = best != NULL;
     for (size_t i = 0; good && i < p->count; i++)
-        best[i] = (int32_t)predictions_best(p->values + i * p->outputs, p->outputs);
+        best[i] = (int32_t)loss_best(p->values + i * p->outputs, p->outputs);
     hid_t dataset = H5I_INVALID_HID;
     if (good)
         dataset = write_array(group, "predicted", H5T_NATIVE_INT32, 1, &(hsize_t){p->count}, best);

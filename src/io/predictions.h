@@ -18,6 +18,3 @@ struct predictions {
 /* Writes under a temporary name and renames. STATUS_USAGE where the file is there and `overwrite` does not
  * allow to replace it; STATUS_DATA where it cannot be written. */
 enum status predictions_write(const char *path, const struct predictions *predictions, bool overwrite);
-
-/* The index of the largest of k numbers, of equals the first. */
-size_t predictions_best(const float *values, size_t k);

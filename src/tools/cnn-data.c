@@ -1,5 +1,4 @@
 /* Makes datasets for cnn-train, and shows what is in them. */
-#include "core/arguments.h"
 #include "core/build_info.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -8,6 +7,7 @@
 #include "io/dataset_writer.h"
 #include "io/import_csv.h"
 #include "io/import_idx.h"
+#include "tools/arguments.h"
 
 #include <errno.h>
 #include <langinfo.h>

@@ -1,10 +1,11 @@
 /* cnn-predict: what a trained network says of images. */
-#include "core/arguments.h"
 #include "core/build_info.h"
 #include "core/log.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
 #include "io/predictions.h"
+#include "tools/arguments.h"
+#include "tools/threads.h"
 #include "train/evaluation.h"
 
 #include <omp.h>
@@ -132,7 +133,8 @@ static enum status run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    enum status status = run(argc, argv);
+    threads_prepare(argv);
+    enum status status = log_finish(run(argc, argv));
     if (status)
         log_error("%s", status_message());
     return (int)status;

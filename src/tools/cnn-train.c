@@ -1,11 +1,12 @@
 /* cnn-train: trains the network of a configuration, and what goes with it. */
-#include "core/arguments.h"
 #include "core/build_info.h"
 #include "core/gradient_check.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
+#include "tools/arguments.h"
+#include "tools/threads.h"
 #include "train/benchmark.h"
 #include "train/evaluation.h"
 #include "train/job.h"
@@ -83,16 +84,24 @@ static const struct argument options[] = {
 static const char *const no_operand[] = {"CONFIG.ini"};
 static const struct argument_table table = {options, OPTION_COUNT(options), no_operand, 1};
 
+static bool trains(const struct arguments *a)
+{
+    return !a->evaluate[0] && !a->dry_run && !a->benchmark[0] && !a->check_gradients;
+}
+
 static enum status check_arguments(struct arguments *a)
 {
-    bool benchmark = a->benchmark[0] != 0, resume = a->resume[0] != 0;
+    bool benchmark = a->benchmark[0] != 0, resume = a->resume[0] != 0, init = a->init[0] != 0;
     if (benchmark && (!text_to_double(a->benchmark, &a->seconds) || a->seconds <= 0))
         return status_set(STATUS_USAGE, "--benchmark %s: expected a number of seconds", a->benchmark);
     if ((a->evaluate[0] != 0) + a->dry_run + benchmark + a->check_gradients > 1)
         return status_set(STATUS_USAGE,
                           "--evaluate, --dry-run, --benchmark and --check-gradients exclude each other");
-    if (resume && (a->overwrite || a->init[0]))
-        return status_set(STATUS_USAGE, "--resume goes with neither --overwrite nor --init");
+    if (!trains(a) && (resume || a->overwrite || a->steps || (init && !a->check_gradients)))
+        return status_set(STATUS_USAGE, "--resume, --overwrite, --steps and --init go with training only%s",
+                          a->check_gradients ? " (--init with --check-gradients too)" : "");
+    if (resume && init)
+        return status_set(STATUS_USAGE, "--resume and --init exclude each other");
     return STATUS_OK;
 }
 
@@ -113,24 +122,15 @@ static bool answer(const struct arguments *a)
     return a->help || a->version || a->help_config;
 }
 
-static enum status train(struct job *job, const struct arguments *a, const char *checkpoint)
+static enum status train(struct job *job, const struct arguments *a, const struct start *start)
 {
     char *text = NULL;
-    struct trainer_options training = {
-        .start = a->overwrite ? TRAINER_OVERWRITE : TRAINER_NEW,
-        .checkpoint = a->init[0] ? a->init : NULL,
-        .steps = a->steps,
-    };
-    if (a->resume[0]) {
-        training.start = TRAINER_RESUME;
-        training.checkpoint = checkpoint;
-    }
     struct config effective =
         *job->config; /* the data's shape with it, so that a checkpoint tells what it takes */
     effective.network.input = job->network.input;
     enum status status = config_text(&effective, &text);
     if (!status)
-        status = trainer_run(job, text, &training);
+        status = trainer_run(job, start, text, a->steps);
     free(text);
     return status;
 }
@@ -141,6 +141,9 @@ static enum status evaluate(struct job *job, const char *path)
     struct checkpoint_info info = {0};
     struct loss_sum sum;
     uint64_t *confusion = NULL;
+    if (!job->has_data)
+        return status_set(STATUS_USAGE, "%s: [data] file is not set, so that there is nothing to evaluate on",
+                          job->config->path);
     if (!job->has_test)
         return status_set(STATUS_DATA, "%s: there is no /test/images to evaluate on", job->config->data.file);
     enum status status = checkpoint_read_info(path, &info);
@@ -198,28 +201,29 @@ static enum status check_gradients(struct job *job, const char *init)
 
 static enum status run_job(const struct comm *comm, const struct config *config, const struct arguments *a)
 {
-    char checkpoint[1024];
-    size_t shards = 0;
+    struct start start = {0};
     struct job job;
     enum status status = STATUS_OK;
-    bool train_it = !a->evaluate[0] && !a->dry_run && !a->benchmark[0] && !a->check_gradients;
-    if (train_it && a->resume[0])
-        status = trainer_find_checkpoint(config, strcmp(a->resume, newest) ? a->resume : NULL, checkpoint,
-                                         &shards);
+    if (trains(a)) {
+        const char *resume = !strcmp(a->resume, newest) ? "" : a->resume;
+        status = start_find(&start, config, a->resume[0] ? resume : NULL, a->overwrite,
+                            a->init[0] ? a->init : NULL);
+    }
+    status = comm_agree(comm, status);
     if (!status)
-        status = job_open(&job, comm, config, shards);
+        status = job_open(&job, comm, config, start.shards);
     if (status)
         return status;
     if (a->evaluate[0])
         status = evaluate(&job, a->evaluate);
     else if (a->check_gradients)
         status = check_gradients(&job, a->init);
+    else if (a->benchmark[0])
+        status = benchmark_run(&job, a->seconds);
     else
         status = job_print(&job);
-    if (!status && a->benchmark[0])
-        status = benchmark_run(&job, a->seconds);
-    if (!status && train_it)
-        status = train(&job, a, checkpoint);
+    if (!status && trains(a))
+        status = train(&job, a, &start);
     job_close(&job);
     return status;
 }
@@ -245,7 +249,7 @@ static enum status run(const struct comm *comm, int argc, char **argv)
     status =
         comm_broadcast_text(comm, comm->rank == 0 ? config_read_text(a.config, &text) : STATUS_OK, &text);
     if (!status)
-        status = config_parse(&config, a.config, text, a.set.values, a.set.count);
+        status = comm_agree(comm, config_parse(&config, a.config, text, a.set.values, a.set.count));
     free(text);
     if (status)
         return status;
@@ -257,9 +261,10 @@ static enum status run(const struct comm *comm, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct comm comm;
+    threads_prepare(argv);
     enum status status = comm_create(&comm, &argc, &argv);
     if (!status)
-        status = run(&comm, argc, argv);
+        status = log_finish(run(&comm, argc, argv));
     if (status && comm.rank == 0)
         log_error("%s", status_message());
     comm_destroy(&comm);

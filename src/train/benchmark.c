@@ -53,7 +53,7 @@ static void random_source(void *user, size_t first, size_t n, float *x, int32_t 
 
 static void take_step(struct benchmark *b, uint64_t number)
 {
-    step_take(&b->step, number, b->job->config->train.batch, 1e-4, random_source, b);
+    step_take(&b->step, number, b->job->batch, 1e-4, random_source, b);
 }
 
 /* Whole steps until the time is up; the number of steps timed. */
@@ -164,7 +164,10 @@ static enum status prepare(struct benchmark *b)
     struct network *network = &job->network;
     const struct config *c = job->config;
     struct optimizer_settings settings = {c->train.momentum, c->train.nesterov, c->train.weight_decay};
-    enum status status = job_bind(job, true);
+    job_set_batch(job, c->train.batch);
+    enum status status = job_print(job);
+    if (!status)
+        status = job_bind(job, true);
     if (!status)
         status = optimizer_create(&b->optimizer, optimizer_types[c->train.optimizer], &settings,
                                   network->parameter_count);
@@ -198,8 +201,8 @@ enum status benchmark_run(struct job *job, double seconds)
         time_layers(&b, b.layers + r * job->network.layer_count);
     print_layers(&b);
     double step = median(b.times, steps);
-    log_print("%zu steps of %zu images, median %.3f ms\n", steps, job->config->train.batch, 1e3 * step);
-    log_print("throughput: %.1f images/s\n", (double)job->config->train.batch / step);
+    log_print("%zu steps of %zu images, median %.3f ms\n", steps, job->batch, 1e3 * step);
+    log_print("throughput: %.1f images/s\n", (double)job->batch / step);
 done:
     step_destroy(&b.step);
     optimizer_destroy(&b.optimizer);

@@ -9,8 +9,7 @@
 struct display {
     bool terminal;
     uint64_t epochs, steps_per_epoch;
-    double started, drawn; /* clock_seconds: of this epoch's showing, of the last drawing */
-    double last_images_per_s;
+    double drawn; /* clock_seconds of the last drawing */
 };
 
 /* Seconds on a clock that does not jump. */

@@ -1,7 +1,6 @@
 #include "train/evaluation.h"
 
 #include "core/log.h"
-#include "io/predictions.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +47,7 @@ enum status evaluation_run(const struct network *network, const struct dataset_s
         evaluate_batch(network, split, normalization, first, n, indices, classes, values, sum);
         const float *y = network_last(network)->y;
         for (size_t i = 0; confusion && split->classes && i < n; i++)
-            confusion[(size_t)classes[i] * k + predictions_best(y + i * k, k)]++;
+            confusion[(size_t)classes[i] * k + loss_best(y + i * k, k)]++;
         if (probabilities)
             memcpy(probabilities + first * k, y, n * k * sizeof *y);
     }

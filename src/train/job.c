@@ -60,13 +60,19 @@ enum status job_open(struct job *job, const struct comm *comm, const struct conf
                                                : (size_t)comm->size;
     enum status status = config->data.file[0] ? read_data(job) : STATUS_OK;
     bool smaller = job->has_data && job->train.count < config->train.batch;
-    job->shard_size = step_shard_size(smaller ? job->train.count : config->train.batch, job->shards);
+    job_set_batch(job, smaller ? job->train.count : config->train.batch);
     if (!status)
         status = plan(job);
     status = comm_agree(comm, status);
     if (status)
         job_close(job);
     return status;
+}
+
+void job_set_batch(struct job *job, size_t batch)
+{
+    job->batch = batch;
+    job->shard_size = step_shard_size(batch, job->shards);
 }
 
 void job_close(struct job *job)
@@ -90,6 +96,7 @@ enum status job_print(struct job *job)
         .network = &job->network,
         .train = job->has_data ? &job->train : NULL,
         .test = job->has_test ? &job->test : NULL,
+        .batch = job->batch,
         .shards = job->shards,
         .shard_size = job->shard_size,
         .threads = job->threads,

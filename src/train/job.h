@@ -13,6 +13,7 @@ struct job {
         has_test; /* else the input's shape comes from [network] input, and there is nothing to evaluate */
     struct dataset_split train, test;
     struct network network;
+    size_t batch; /* samples of a full step: the configuration's, or all there are where that is fewer */
     size_t shards, shard_size; /* the largest of a full batch */
     int threads;
 };
@@ -22,6 +23,9 @@ struct job {
  * job_close frees. */
 enum status job_open(struct job *job, const struct comm *comm, const struct config *config, size_t shards);
 void job_close(struct job *job);
+
+/* Another batch than job_open found. Before job_bind. */
+void job_set_batch(struct job *job, size_t batch);
 
 /* Binds the network for shards of a batch. */
 enum status job_bind(struct job *job, bool training);

@@ -38,9 +38,19 @@ void step_destroy(struct step *step)
     *step = (struct step){0};
 }
 
+static const struct layer *first_not_finite(const struct network *network, size_t n)
+{
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const struct layer *layer = &network->layers[i];
+        if (!isfinite(optimizer_norm(layer->y, n * shape_count(layer->out), network->threads)))
+            return layer;
+    }
+    return NULL;
+}
+
 /* Forward and backward of one shard; everything it has to say goes into `gradients` and their tail. */
 static void shard_pass(struct step *step, size_t shard, uint64_t number, size_t batch, float *gradients,
-                       step_source *source, void *user)
+                       step_source *source, void *user, struct step_result *result)
 {
     struct range samples = shard_samples(batch, step->shards, shard);
     if (samples.count == 0)
@@ -60,26 +70,52 @@ static void shard_pass(struct step *step, size_t shard, uint64_t number, size_t 
     float *tail = gradients + network->parameter_count;
     tail[STEP_TAIL_LOSS] = (float)loss.loss;
     tail[STEP_TAIL_SAMPLES] = (float)loss.samples;
-    tail[STEP_TAIL_HITS] = (float)loss.hits;
-    tail[STEP_TAIL_TRIES] = (float)loss.tries;
+    tail[STEP_TAIL_HITS_HIGH] = (float)(loss.hits / STEP_HITS_BASE);
+    tail[STEP_TAIL_HITS_LOW] = (float)(loss.hits % STEP_HITS_BASE);
+    if (!isfinite(loss.loss) && !result->culprit)
+        result->culprit = first_not_finite(network, samples.count);
+}
+
+/* What the tail says of the batch. */
+static struct loss_sum read_tail(const struct network *network, const float *tail)
+{
+    struct loss_sum sum = {.loss = (double)tail[STEP_TAIL_LOSS],
+                           .samples = (uint64_t)tail[STEP_TAIL_SAMPLES]};
+    sum.hits = (uint64_t)tail[STEP_TAIL_HITS_HIGH] * STEP_HITS_BASE + (uint64_t)tail[STEP_TAIL_HITS_LOW];
+    sum.tries = loss_tries(network_last(network)->ops->loss, sum.samples, network_outputs(network));
+    return sum;
+}
+
+/* The last layer with a gradient that is not finite: backward went on from there. */
+static const struct layer *last_bad_gradient(const struct network *network, const float *gradients)
+{
+    for (size_t i = network->layer_count; i-- > 0;) {
+        const struct layer *layer = &network->layers[i];
+        for (size_t p = 0; p < layer->parameter_count; p++)
+            if (!isfinite(
+                    optimizer_norm(gradients + layer->parameters[p].offset, layer->parameters[p].count, 1)))
+                return layer;
+    }
+    return NULL;
 }
 
 struct step_result step_take(struct step *step, uint64_t number, size_t batch, double rate,
                              step_source *source, void *user)
 {
+    struct step_result result = {0};
+    const struct network *network = step->network;
     for (size_t i = 0; i < step->owned.count; i++) {
-        shard_pass(step, step->owned.first + i, number, batch, tree_sum_next(&step->sum), source, user);
+        shard_pass(step, step->owned.first + i, number, batch, tree_sum_next(&step->sum), source, user,
+                   &result);
         tree_sum_add(&step->sum);
     }
-    const float *gradients = tree_sum_finish(&step->sum), *tail = gradients + step->network->parameter_count;
-    struct step_result result = {
-        .loss = {.loss = (double)tail[STEP_TAIL_LOSS],
-                 .samples = (uint64_t)tail[STEP_TAIL_SAMPLES],
-                 .hits = (uint64_t)tail[STEP_TAIL_HITS],
-                 .tries = (uint64_t)tail[STEP_TAIL_TRIES]},
-        .gradient_norm = optimizer_norm(gradients, step->network->parameter_count, step->network->threads),
-    };
+    const float *gradients = tree_sum_finish(&step->sum);
+    result.loss = read_tail(network, gradients + network->parameter_count);
+    result.gradient_norm = optimizer_norm(gradients, network->parameter_count, network->threads);
     result.finite = isfinite(result.loss.loss) && isfinite(result.gradient_norm);
+    result.culprit_gradient = isfinite(result.loss.loss) && !result.finite;
+    if (result.culprit_gradient)
+        result.culprit = last_bad_gradient(network, gradients);
     if (result.finite)
         optimizer_step(step->optimizer, step->network, gradients, rate, result.gradient_norm,
                        step->clip_norm);

@@ -9,7 +9,14 @@
 #include "dist/tree_sum.h"
 
 /* Behind the gradients, as floats: sums over the batch. */
-enum step_tail { STEP_TAIL_LOSS, STEP_TAIL_SAMPLES, STEP_TAIL_HITS, STEP_TAIL_TRIES, STEP_TAIL_COUNT };
+enum step_tail {
+    STEP_TAIL_LOSS,
+    STEP_TAIL_SAMPLES,
+    STEP_TAIL_HITS_HIGH, /* hits / STEP_HITS_BASE */
+    STEP_TAIL_HITS_LOW,  /* the rest: so that the sum is exact up to 2^36 hits on 4096 shards */
+    STEP_TAIL_COUNT,
+};
+enum { STEP_HITS_BASE = 4096 };
 
 struct step {
     struct network *network;     /* borrowed; bound for training with at least the largest shard */
@@ -34,6 +41,11 @@ struct step_result {
     struct loss_sum loss;
     double gradient_norm; /* before clipping */
     bool finite;          /* loss and gradient: if not, the weights were left as they were */
+
+    /* if not: the first layer whose output is not finite, or, where all are, the last whose gradient is not;
+     * NULL: none of this rank's */
+    const struct layer *culprit;
+    bool culprit_gradient;
 };
 
 enum status step_create(struct step *step, struct network *network, struct optimizer *optimizer,

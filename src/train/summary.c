@@ -86,11 +86,10 @@ static void print_data(const struct summary_run *run)
 
 static void print_batch(const struct summary_run *run)
 {
-    const struct config *c = run->config;
-    log_print("  batch         %zu = %zu shard%s of %s%zu, on %d rank%s with %d thread%s on %s\n",
-              c->train.batch, run->shards, run->shards == 1 ? "" : "s",
-              c->train.batch % run->shards ? "up to " : "", run->shard_size, run->comm->size,
-              run->comm->size == 1 ? "" : "s", run->threads, run->threads == 1 ? "" : "s", run->comm->host);
+    log_print("  batch         %zu = %zu shard%s of %s%zu, on %d rank%s with %d thread%s on %s\n", run->batch,
+              run->shards, run->shards == 1 ? "" : "s", run->batch % run->shards ? "up to " : "",
+              run->shard_size, run->comm->size, run->comm->size == 1 ? "" : "s", run->threads,
+              run->threads == 1 ? "" : "s", run->comm->host);
 }
 
 static void print_optimizer(const struct config *c)

@@ -14,7 +14,7 @@ struct summary_run {
     const struct comm *comm;
     const struct network *network;
     const struct dataset_split *train, *test; /* NULL: none */
-    size_t shards, shard_size;
+    size_t batch, shards, shard_size;
     int threads;
     size_t memory; /* bytes of activations and workspace */
     size_t gradient_arrays;

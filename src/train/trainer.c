@@ -18,7 +18,8 @@
 struct trainer {
     struct job *job;
     const struct config *config;
-    const struct trainer_options *options;
+    const struct start *start;
+    uint64_t steps; /* 0: to the end */
     const char *config_text;
     struct optimizer optimizer;
     struct schedule schedule;
@@ -26,57 +27,14 @@ struct trainer {
     struct order order;
     struct display display;
     struct progress progress;
-    char last_checkpoint[FILE_PATH_MAX]; /* "": none in this start */
+    char last_checkpoint[FILE_PATH_MAX]; /* "": none yet */
+    double last_rate;                    /* of the last step */
 
     /* this start */
     double started, epoch_started;       /* clock_seconds */
     double seconds_before, epoch_before; /* progress->seconds and epoch_seconds when the clock was read */
     uint64_t samples_at_start, epoch_samples_at_start;
 };
-
-enum status trainer_find_checkpoint(const struct config *config, const char *given, char path[1024],
-                                    size_t *shards)
-{
-    struct checkpoint_info info;
-    enum status status;
-    if (given) {
-        snprintf(path, 1024, "%.1000s", given);
-        status = checkpoint_verify(path);
-    } else {
-        status = checkpoint_newest(config->run.output, path);
-    }
-    if (!status)
-        status = checkpoint_read_info(path, &info);
-    if (status)
-        return status;
-    const struct progress *p = &info.progress;
-    *shards = p->shards;
-    if (p->seed != config->run.seed)
-        status =
-            status_set(STATUS_USAGE, "run.seed = %llu, but %s was trained with %llu: a run keeps its seed",
-                       (unsigned long long)config->run.seed, path, (unsigned long long)p->seed);
-    else if (p->batch != config->train.batch)
-        status =
-            status_set(STATUS_USAGE, "train.batch = %zu, but %s was trained with %llu: a run keeps its batch",
-                       config->train.batch, path, (unsigned long long)p->batch);
-    else if (config->distributed.shards && p->shards != config->distributed.shards)
-        status = status_set(STATUS_USAGE,
-                            "distributed.shards = %zu, but %s was trained with %llu: a run keeps its shards",
-                            config->distributed.shards, path, (unsigned long long)p->shards);
-    checkpoint_info_destroy(&info);
-    return status;
-}
-
-enum status trainer_check_folder(const struct config *config)
-{
-    if (!checkpoint_folder_used(config->run.output))
-        return STATUS_OK;
-    return status_set(
-        STATUS_CHECKPOINT,
-        "%s holds a run already: go on with --resume, choose another run.name or run.output, or let it go "
-        "with --overwrite",
-        config->run.output);
-}
 
 static struct schedule make_schedule(const struct job *job)
 {
@@ -109,19 +67,21 @@ static enum status restore(struct trainer *t)
 {
     struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
     struct checkpoint_info info;
-    const char *path = t->options->checkpoint;
+    const char *path = t->start->checkpoint;
     enum status status = checkpoint_read_info(path, &info);
     if (status)
         return status;
     t->progress = info.progress;
     if (info.data_digest != t->job->train.digest)
-        status = status_set(STATUS_USAGE, "%s was trained on other data than %s holds now", path,
+        status = status_set(STATUS_DATA, "%s was trained on other data than %s holds now", path,
                             t->config->data.file);
     checkpoint_info_destroy(&info);
     if (!status)
         status = checkpoint_read_model(path, &t->job->network);
     if (!status)
         status = checkpoint_read_slots(path, &t->job->network, slots, list_slots(&t->optimizer, slots));
+    if (!status)
+        snprintf(t->last_checkpoint, sizeof t->last_checkpoint, "%s", path);
     if (!status && t->progress.epoch < t->config->train.epochs)
         log_print("resuming from %s: step %llu, epoch %llu of %zu\n\n", path,
                   (unsigned long long)t->progress.step, (unsigned long long)t->progress.epoch + 1,
@@ -136,24 +96,12 @@ static enum status start_weights(struct trainer *t)
                                     .batch = t->config->train.batch,
                                     .best_metric = NAN};
     network_init(&t->job->network, t->config->run.seed);
-    if (!t->options->checkpoint)
+    if (!t->start->checkpoint[0])
         return STATUS_OK;
-    enum status status = checkpoint_read_model(t->options->checkpoint, &t->job->network);
+    enum status status = checkpoint_read_model(t->start->checkpoint, &t->job->network);
     if (!status)
-        log_print("starting with the weights of %s\n\n", t->options->checkpoint);
+        log_print("starting with the weights of %s\n\n", t->start->checkpoint);
     return status;
-}
-
-/* Nothing is written before this says that it may be. */
-static enum status claim_folder(struct trainer *t)
-{
-    const char *folder = t->config->run.output;
-    enum status status = t->options->start == TRAINER_NEW ? trainer_check_folder(t->config) : STATUS_OK;
-    if (!status)
-        status = file_make_folder(folder, STATUS_CHECKPOINT);
-    if (!status && t->options->start == TRAINER_OVERWRITE)
-        status = checkpoint_remove_all(folder);
-    return status ? status : metrics_start(folder, t->progress.step);
 }
 
 static void read_clock(struct trainer *t)
@@ -186,7 +134,8 @@ static enum status write_checkpoint(struct trainer *t, bool best)
         .threads = t->job->threads,
     };
     enum status status = checkpoint_write(t->config->run.output, &content, best, t->last_checkpoint);
-    return status ? status : checkpoint_prune(t->config->run.output, t->config->checkpoint.keep);
+    return status ? status
+                  : checkpoint_prune(t->config->run.output, t->config->checkpoint.keep, t->progress.step);
 }
 
 struct batch_source {
@@ -201,33 +150,37 @@ static void gather(void *user, size_t first, size_t n, float *x, int32_t *classe
                    classes, values, source->job->threads);
 }
 
-/* The first layer whose output, or gradient, has a number that is none; "" where they are all finite. */
-static void name_culprit(const struct network *network, size_t n, char out[128])
+static enum status diverged(const struct trainer *t, const struct step_result *result, double rate)
 {
-    out[0] = 0;
-    for (size_t i = 0; i < network->layer_count; i++) {
-        const struct layer *layer = &network->layers[i];
-        for (size_t e = 0; e < n * shape_count(layer->out); e++) {
-            if (!isfinite(layer->y[e])) {
-                snprintf(out, 128, ", first in the output of layer `%s`", layer->name);
-                return;
-            }
-        }
-    }
-}
-
-static enum status diverged(const struct trainer *t, const struct step_result *result, size_t n, double rate)
-{
-    char culprit[128], kept[FILE_PATH_MAX + 64] = "";
-    name_culprit(&t->job->network, n < t->job->shard_size ? n : t->job->shard_size, culprit);
+    char culprit[LAYER_NAME_MAX + 64] = "", kept[FILE_PATH_MAX + 64] = "";
+    if (result->culprit)
+        snprintf(culprit, sizeof culprit, ", %s layer `%s`",
+                 result->culprit_gradient ? "in the gradient of" : "first in the output of",
+                 result->culprit->name);
     if (t->last_checkpoint[0])
         snprintf(kept, sizeof kept, " the last good checkpoint is %s;", t->last_checkpoint);
     return status_set(
         STATUS_DIVERGED,
         "step %llu: the %s is not finite at learning rate %g%s;%s try a lower train.lr, a warm-up, or "
         "train.clip_norm",
-        (unsigned long long)t->progress.step + 1, isfinite(result->loss.loss) ? "gradient" : "loss", rate,
+        (unsigned long long)t->progress.step + 1, result->culprit_gradient ? "gradient" : "loss", rate,
         culprit, kept);
+}
+
+/* A last step may have sent weights to where nothing is finite, with no step behind it that would notice. */
+static enum status diverged_after(const struct trainer *t, const char *what)
+{
+    return status_set(
+        STATUS_DIVERGED,
+        "step %llu: the %s not finite after it; try a lower train.lr, a warm-up, or train.clip_norm",
+        (unsigned long long)t->progress.step, what);
+}
+
+static enum status check_weights(const struct trainer *t)
+{
+    const struct network *network = &t->job->network;
+    bool finite = isfinite(optimizer_norm(network->parameters, network->parameter_count, network->threads));
+    return finite ? STATUS_OK : diverged_after(t, "weights are");
 }
 
 static void show_progress(struct trainer *t, size_t position)
@@ -236,19 +189,19 @@ static void show_progress(struct trainer *t, size_t position)
     double seconds = t->progress.seconds - t->seconds_before;
     double rate = (double)(t->progress.samples_seen - t->samples_at_start) / fmax(seconds, 1e-9);
     double all = (double)t->config->train.epochs * (double)t->job->train.count;
-    display_step(&t->display, t->progress.epoch, position / t->config->train.batch, t->progress.epoch_sum,
-                 rate, (all - (double)t->progress.samples_seen) / rate);
+    display_step(&t->display, t->progress.epoch, position / t->job->batch, t->progress.epoch_sum, rate,
+                 (all - (double)t->progress.samples_seen) / rate);
 }
 
 static bool steps_done(const struct trainer *t)
 {
-    return t->options->steps && t->progress.step >= t->options->steps;
+    return t->steps && t->progress.step >= t->steps;
 }
 
 /* Steps from where the epoch stands to its end, or to the last step wanted. */
 static enum status run_steps(struct trainer *t)
 {
-    size_t count = t->job->train.count, batch = t->config->train.batch;
+    size_t count = t->job->train.count, batch = t->job->batch;
     size_t position = (size_t)(t->progress.samples_seen - t->progress.epoch * count);
     const size_t *samples = order_of_epoch(&t->order, t->progress.epoch);
     while (position < count && !steps_done(t)) {
@@ -257,7 +210,8 @@ static enum status run_steps(struct trainer *t)
         struct batch_source source = {t->job, samples + position};
         struct step_result result = step_take(&t->step, t->progress.step, n, rate, gather, &source);
         if (!result.finite)
-            return diverged(t, &result, n, rate);
+            return diverged(t, &result, rate);
+        t->last_rate = rate;
         position += n;
         t->progress.step++;
         t->progress.samples_seen += n;
@@ -271,7 +225,7 @@ static enum status run_steps(struct trainer *t)
 static bool note_best(struct progress *progress, struct loss_sum test)
 {
     double metric = isfinite(loss_accuracy(test)) ? loss_accuracy(test) : -loss_mean(test);
-    if (!test.samples || !isfinite(metric) || metric <= progress->best_metric)
+    if (!test.samples || metric <= progress->best_metric) /* not where the best is nan: none yet */
         return false;
     progress->best_metric = metric;
     progress->best_step = progress->step;
@@ -283,26 +237,28 @@ static enum status finish_epoch(struct trainer *t)
     const struct config *c = t->config;
     struct progress *p = &t->progress;
     struct loss_sum test = {0};
-    double rate = rate_now(t), epoch_seconds = clock_seconds() - t->epoch_started;
+    double epoch_seconds = clock_seconds() - t->epoch_started;
     double images_per_s =
         (double)(p->epoch_sum.samples - t->epoch_samples_at_start) / fmax(epoch_seconds, 1e-9);
     enum status status = STATUS_OK;
     if (t->job->has_test)
         status =
             evaluation_run(&t->job->network, &t->job->test, job_normalization(t->job), &test, NULL, NULL);
+    if (!status && test.samples && !isfinite(loss_mean(test)))
+        status = diverged_after(t, "test loss is");
     if (status)
         return status;
     bool best = note_best(p, test);
     read_clock(t);
     p->epoch++;
-    struct metrics_row row = {p->epoch, p->step, p->samples_seen, p->epoch_sum,
-                              test,     rate,    images_per_s,    p->seconds};
+    struct metrics_row row = {p->epoch, p->step,      p->samples_seen, p->epoch_sum,
+                              test,     t->last_rate, images_per_s,    p->seconds};
     double shown = p->epoch_seconds;
     p->epoch_sum = (struct loss_sum){0};
     p->epoch_seconds = t->epoch_before = 0;
     t->epoch_started = clock_seconds();
     t->epoch_samples_at_start = 0;
-    display_epoch(&t->display, p->epoch, p->step, row.train, test, rate, images_per_s, shown, best);
+    display_epoch(&t->display, p->epoch, p->step, row.train, test, t->last_rate, images_per_s, shown, best);
     bool due = c->checkpoint.every && p->epoch % c->checkpoint.every == 0;
     status =
         metrics_append(c->run.output, &row); /* first: what a resumed run repeats, it drops from the file */
@@ -319,7 +275,7 @@ static enum status run_epochs(struct trainer *t)
         status = run_steps(t);
         if (!status && t->progress.samples_seen == (t->progress.epoch + 1) * t->job->train.count)
             status = finish_epoch(t);
-        else if (!status)
+        else if (!status && !(status = check_weights(t)))
             status = write_checkpoint(t, false);
     }
     if (status) {
@@ -362,9 +318,9 @@ static enum status prepare(struct trainer *t)
     if (!status)
         status = order_create(&t->order, job->train.count, c->run.seed, c->data.shuffle);
     if (!status)
-        status = t->options->start == TRAINER_RESUME ? restore(t) : start_weights(t);
+        status = t->start->resume ? restore(t) : start_weights(t);
     if (!status)
-        status = claim_folder(t);
+        status = start_claim_folder(t->start, t->config);
     t->seconds_before = t->progress.seconds;
     t->epoch_before = t->progress.epoch_seconds;
     t->samples_at_start = t->progress.samples_seen;
@@ -372,17 +328,21 @@ static enum status prepare(struct trainer *t)
     return status;
 }
 
-enum status trainer_run(struct job *job, const char *config_text, const struct trainer_options *options)
+enum status trainer_run(struct job *job, const struct start *start, const char *config_text, uint64_t steps)
 {
-    struct trainer t = {.job = job, .config = job->config, .options = options, .config_text = config_text};
+    struct trainer t = {.job = job,
+                        .config = job->config,
+                        .start = start,
+                        .steps = steps,
+                        .config_text = config_text,
+                        .last_rate = NAN};
     enum status status = STATUS_OK;
     if (!job->has_data)
         return status_set(STATUS_USAGE, "%s: training needs data: [data] file is not set", job->config->path);
     status = comm_agree(job->comm, prepare(&t));
     if (status)
         goto done;
-    size_t batch = job->config->train.batch;
-    display_create(&t.display, job->config->train.epochs, (job->train.count + batch - 1) / batch);
+    display_create(&t.display, job->config->train.epochs, (job->train.count + job->batch - 1) / job->batch);
     t.started = t.epoch_started = clock_seconds();
     status = run_epochs(&t);
     if (!status)

@@ -1,4 +1,4 @@
-#include "core/arguments.h"
+#include "tools/arguments.h"
 
 #include "support/scratch.h"
 

@@ -1,4 +1,5 @@
 /* What cnn-predict writes, read back with HDF5. */
+#include "core/loss.h"
 #include "io/predictions.h"
 
 #include "io/h5.h"
@@ -180,8 +181,8 @@ static void test_best(void **state)
         {{NAN, NAN, NAN, NAN}, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_int_equal(predictions_best(cases[i].values, 4), cases[i].best);
-    assert_int_equal(predictions_best(cases[0].values, 1), 0);
+        assert_int_equal(loss_best(cases[i].values, 4), cases[i].best);
+    assert_int_equal(loss_best(cases[0].values, 1), 0);
 }
 
 int main(void)

@@ -48,6 +48,9 @@ static void test_step(void **state)
     assert_rate(&s, 0.499, 0.1);
     assert_rate(&s, 0.5, 0.01);
     assert_rate(&s, 1.25, 0.001);
+    s.step_epochs = 0.1; /* 0.3 / 0.1 is a little less than 3 */
+    s.step_factor = 0.5;
+    assert_rate(&s, 0.3, 0.0125);
 }
 
 static void test_cosine(void **state)

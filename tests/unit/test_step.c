@@ -238,7 +238,10 @@ static void test_not_finite(void **state)
         take(&calm, 0, BATCH, RATE);
         float *pixel = &f.x[9 * shape_count(image) + 7], before = *pixel;
         *pixel = bad[b];
-        assert_false(take(&f, 1, BATCH, RATE).finite);
+        struct step_result result = take(&f, 1, BATCH, RATE);
+        assert_false(result.finite);
+        assert_ptr_equal(result.culprit, &f.network.layers[0]);
+        assert_false(result.culprit_gradient);
         assert_same_bits("weights", f.network.parameters, calm.network.parameters, count);
         assert_same_bits("momentum", f.optimizer.slots[0], calm.optimizer.slots[0], count);
         *pixel = before;

@@ -8,6 +8,7 @@
 enum {
     TILE_FLOATS = 64 * 1024, /* columns and outputs of a tile: a quarter of a 1 MiB cache */
     TILES_MIN = 16,          /* so that few images still make work for several threads */
+    OUT_BLOCK = 128,         /* output channels of a task of weight gradients */
     PARTIALS_MAX = 16,       /* parts in which weight gradients are summed */
     PARTIAL_FLOATS = 4 * 1024 * 1024,
 };
@@ -250,21 +251,28 @@ void conv2d_backward_input(const struct conv2d *g, size_t n, const float *dy, co
                              w.columns + (size_t)omp_get_thread_num() * w.column_floats);
 }
 
-/* Adds one tile's share to packed weight gradients and bias gradients. */
-static void tile_backward_weight(const struct conv2d *g, const struct sizes *s, const float *x,
-                                 const float *dy, size_t tile, float *dpacked, float *dbias, float *columns)
+/* One part of the tiles, for output channels first .. first+count-1 of every group: their columns of packed
+ * weight gradients, and their bias gradients. */
+static void part_backward_weight(const struct conv2d *g, const struct sizes *s, const float *x,
+                                 const float *dy, size_t part, size_t first, size_t count, float *dpacked,
+                                 float *columns)
 {
-    size_t first = tile * s->tile_rows, rows = min_size(s->tile_rows, s->rows - first),
-           pixels = rows * g->w.out;
-    const float *from = dy + first * g->w.out * g->oc;
-    for (size_t p = 0; p < pixels; p++)
-        for (size_t o = 0; o < g->oc; o++)
-            dbias[o] += from[p * g->oc + o];
+    size_t begin = part * s->tiles_per_partial, end = min_size(begin + s->tiles_per_partial, s->tiles);
     for (size_t group = 0; group < g->groups; group++) {
-        size_t stride;
-        const float *matrix = columns_of(g, s, x, first, rows, group, columns, &stride);
-        gemm(true, false, s->depth, s->group_out, pixels, matrix, stride, from + group * s->group_out, g->oc,
-             1, dpacked + group * s->depth * s->group_out, s->group_out);
+        size_t channel = group * s->group_out + first;
+        float *dbias = dpacked + s->weights + channel;
+        memset(dbias, 0, count * sizeof *dbias);
+        for (size_t tile = begin; tile < end; tile++) {
+            size_t row = tile * s->tile_rows, rows = min_size(s->tile_rows, s->rows - row), stride;
+            size_t pixels = rows * g->w.out;
+            const float *from = dy + row * g->w.out * g->oc + channel;
+            const float *matrix = columns_of(g, s, x, row, rows, group, columns, &stride);
+            for (size_t p = 0; p < pixels; p++)
+                for (size_t o = 0; o < count; o++)
+                    dbias[o] += from[p * g->oc + o];
+            gemm(true, false, s->depth, count, pixels, matrix, stride, from, g->oc, tile == begin ? 0 : 1,
+                 dpacked + group * s->depth * s->group_out + first, s->group_out);
+        }
     }
 }
 
@@ -274,16 +282,15 @@ void conv2d_backward_weight(const struct conv2d *g, size_t n, const float *x, co
     struct sizes s = conv2d_sizes(g, n);
     struct workspace w = conv2d_layout(g, &s, workspace);
     size_t group_in = g->c / g->groups, taps = g->h.kernel * g->w.kernel;
+    size_t blocks = (s.group_out + OUT_BLOCK - 1) / OUT_BLOCK;
 #pragma omp parallel num_threads(threads)
     {
         float *columns = w.columns + (size_t)omp_get_thread_num() * w.column_floats;
 #pragma omp for schedule(dynamic)
-        for (size_t part = 0; part < s.partials; part++) {
-            float *dpacked = w.partials + part * w.partial_floats;
-            memset(dpacked, 0, (s.weights + g->oc) * sizeof *dpacked);
-            size_t last = min_size((part + 1) * s.tiles_per_partial, s.tiles);
-            for (size_t tile = part * s.tiles_per_partial; tile < last; tile++)
-                tile_backward_weight(g, &s, x, dy, tile, dpacked, dpacked + s.weights, columns);
+        for (size_t task = 0; task < s.partials * blocks; task++) {
+            size_t part = task / blocks, first = task % blocks * OUT_BLOCK;
+            part_backward_weight(g, &s, x, dy, part, first, min_size(OUT_BLOCK, s.group_out - first),
+                                 w.partials + part * w.partial_floats, columns);
         }
 #pragma omp for schedule(static)
         for (size_t o = 0; o < g->oc; o++) {

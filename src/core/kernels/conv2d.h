@@ -1,8 +1,8 @@
 #pragma once
 /* Two-dimensional convolution (cross-correlation, as everywhere in this field) by im2col and matrix products:
  *
- *   y[n][oy][ox][o] = b[o] + sum over ky, kx, i of x[n][oy*sh - ph + ky*dh][ox*sw - pw + kx*dw][i] *
- * w[o][i][ky][kx]
+ *   y[n][oy][ox][o] = b[o] + sum over ky, kx, i of w[o][i][ky][kx]
+ *                              * x[n][oy*sh - ph + ky*dh][ox*sw - pw + kx*dw][i]
  *
  * with x zero outside the image, and i running over the channels of o's group. The work is cut into tiles of
  * output rows small enough for the second-level cache; where it is cut depends on the shapes and on n only,

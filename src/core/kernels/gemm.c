@@ -1,9 +1,6 @@
 #include "core/kernels/gemm.h"
 
 #include <cblas.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 void gemm_prepare(void)
 {
@@ -13,12 +10,9 @@ void gemm_prepare(void)
         openblas_set_num_threads(1);
 }
 
+/* The network's plan admits no size beyond 2^30. */
 static blasint blas_size(size_t size)
 {
-    if (size > INT_MAX) {
-        fprintf(stderr, "internal error: a matrix dimension of %zu is beyond what BLAS takes\n", size);
-        abort();
-    }
     return (blasint)size;
 }
 

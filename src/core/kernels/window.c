@@ -3,11 +3,11 @@
 void window_plan(struct window *w, bool ceil)
 {
     size_t padded = w->in + w->pad + w->pad_end, span = window_span(w);
-    if (padded < span) {
-        w->out = 0;
+    if (ceil)
+        padded += w->stride - 1;
+    w->out = padded < span ? 0 : (padded - span) / w->stride + 1;
+    if (w->out == 0)
         return;
-    }
-    w->out = (padded - span + (ceil ? w->stride - 1 : 0)) / w->stride + 1;
     if (ceil && (w->out - 1) * w->stride >= w->in + w->pad)
         w->out--;
 }

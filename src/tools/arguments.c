@@ -1,4 +1,4 @@
-#include "core/arguments.h"
+#include "tools/arguments.h"
 
 #include "core/text.h"
 
@@ -73,7 +73,8 @@ static enum status check_given(const struct argument_table *table, uint64_t give
             return status_set(STATUS_USAGE, "--%s %s is missing", table->arguments[i].option.name,
                               table->arguments[i].value);
     if (operands < table->operand_count)
-        return status_set(STATUS_USAGE, "%s is missing; --help tells what is wanted", table->operands[operands]);
+        return status_set(STATUS_USAGE, "%s is missing; --help tells what is wanted",
+                          table->operands[operands]);
     return STATUS_OK;
 }
 
