@@ -72,7 +72,7 @@ static void shard_pass(struct step *step, size_t shard, uint64_t number, size_t 
     tail[STEP_TAIL_SAMPLES] = (float)loss.samples;
     tail[STEP_TAIL_HITS_HIGH] = (float)(loss.hits / STEP_HITS_BASE);
     tail[STEP_TAIL_HITS_LOW] = (float)(loss.hits % STEP_HITS_BASE);
-    if (!isfinite(loss.loss) && !result->culprit)
+    if (!isfinite(tail[STEP_TAIL_LOSS]) && !result->culprit)
         result->culprit = first_not_finite(network, samples.count);
 }
 

@@ -240,7 +240,8 @@ static void test_not_finite(void **state)
         *pixel = bad[b];
         struct step_result result = take(&f, 1, BATCH, RATE);
         assert_false(result.finite);
-        assert_ptr_equal(result.culprit, &f.network.layers[0]);
+        if (!isfinite(bad[b])) /* else only the loss overflows */
+            assert_ptr_equal(result.culprit, &f.network.layers[0]);
         assert_false(result.culprit_gradient);
         assert_same_bits("weights", f.network.parameters, calm.network.parameters, count);
         assert_same_bits("momentum", f.optimizer.slots[0], calm.optimizer.slots[0], count);
