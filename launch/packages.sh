@@ -37,6 +37,9 @@ python3-h5py             Python with h5py: writes the broken data files that the
 test_packages_if_known='
 clang-format-14          clang-format 14
 shellcheck               shellcheck
+clang                    clang, a second compiler
+libomp-dev               its OpenMP
+python3-torch            PyTorch, which checkpoints are loaded into
 '
 fashion_packages='
 dataset-fashion-mnist    the Fashion-MNIST images as IDX files, under /usr/share/datasets/fashion-mnist

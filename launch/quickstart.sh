@@ -39,15 +39,11 @@ train()
 {
     local folder=checkpoints/$1 config=configs/$1.ini
     shift
-    if [ -e "$folder/latest.h5" ]; then
+    if compgen -G "$folder/step-*.h5" >/dev/null; then
         echo "$folder holds a run already: going on from its newest checkpoint."
         echo "(For a new run, move that folder away or call build/cnn-train --overwrite $config)"
         echo
         build/cnn-train --resume "$@" "$config"
-    elif [ "$(wc -l <"$folder/metrics.csv" 2>/dev/null)" = 1 ]; then
-        echo "$folder holds a run that was stopped within its first epoch and left nothing but the head of metrics.csv: starting anew."
-        echo
-        build/cnn-train --overwrite "$@" "$config"
     else
         build/cnn-train "$@" "$config"
     fi
@@ -59,7 +55,7 @@ fashion_folder=/usr/share/datasets/fashion-mnist
 
 heading "1. What must be there"
 [ $install = no ] || launch/packages.sh run
-echo "nothing is missing"
+[ $install = no ] || echo "nothing is missing"
 
 heading "2. Building, into build/"
 mkdir -p build

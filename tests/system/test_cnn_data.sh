@@ -100,7 +100,7 @@ expect_match ' 3 +3 +146 #{20} +37 #{20}'
 expect_exit 0 cnn-data info --png sheet.png --images 4 "$source/data/digits.h5"
 file=$(od -An -tx1 -N24 sheet.png | tr -d ' \n')
 [ "$file" = 89504e470d0a1a0a0000000d4948445200000114000002ac ] || fail "sheet.png is no PNG of 276x684: $file"
-if command -v script >/dev/null; then
+if script -qec true /dev/null </dev/null >/dev/null 2>&1; then # where there are pseudo-terminals
     # shows VARIABLES OPTIONS PATTERN
     shows() { script -qec "$1 cnn-data info $2 $source/data/digits.h5" /dev/null </dev/null >shown && grep -qF -e "$3" shown; }
     shows TERM=xterm '' '░░██' || fail "no shades on a terminal"
