@@ -49,7 +49,8 @@ const struct option *option_find(const struct option *table, size_t count, const
                                  const char *name);
 
 /* Parses `text` into the field of `base`. STATUS_USAGE with a message such as "kernel = 0: expected N or
- * HEIGHTxWIDTH, whole numbers from 1 to 1024": it names the option, not the place, which the caller puts in front. */
+ * HEIGHTxWIDTH, whole numbers from 1 to 1024": it names the option, not the place, which the caller puts in
+ * front. */
 enum status option_parse(const struct option *option, const char *text, void *base);
 
 /* Gives every row with a default its default. The table's defaults must parse. */

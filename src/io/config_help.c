@@ -8,7 +8,8 @@ static const struct {
     const char *section, *help;
 } sections[] = {
     {"run", "What the run is called and where it leaves its files."},
-    {"data", "What is learned from. Without a file only --dry-run, --benchmark and --check-gradients have something to do."},
+    {"data", "What is learned from. Without a file only --dry-run, --benchmark and --check-gradients have "
+             "something to do."},
     {"network", "One line per layer, in order: NAME = TYPE option=value ... A layer reads the one in the "
                 "line above, or those "
                 "that from=NAME[,NAME] names; `from=input` is the image. Names are letters, digits, _ and -, "
