@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The programs tell libgomp not to let waiting threads spin for long, unless the environment tells them something else, and keep their name.
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+unset OMP_WAIT_POLICY
+for program in cnn-train cnn-predict; do
+    expect_exit 0 env OMP_DISPLAY_ENV=verbose $program --version
+    grep -q 'GOMP_SPINCOUNT' err || skip "this OpenMP does not tell how long its threads spin"
+    [ "$(grep -o "GOMP_SPINCOUNT = '[0-9]*'" err | tail -n 1)" = "GOMP_SPINCOUNT = '2000'" ] || fail "$program: $(grep SPIN err)"
+    expect_exit 0 env OMP_DISPLAY_ENV=verbose GOMP_SPINCOUNT=77 $program --version
+    [ "$(grep -c GOMP_SPINCOUNT err)" = 1 ] && expect_message "GOMP_SPINCOUNT = '77'"
+done
+
+# A pipe that nobody reads from keeps it alive long enough to be looked at.
+mkfifo configuration.ini
+cnn-train --dry-run configuration.ini >/dev/null 2>&1 &
+for _ in $(seq 50); do
+    name=$(cat "/proc/$!/comm" 2>/dev/null)
+    [ "$name" = cnn-train ] && tr '\0' '\n' <"/proc/$!/environ" 2>/dev/null | grep -q '^GOMP_SPINCOUNT=' && break
+    sleep 0.1
+done
+[ "$name" = cnn-train ] || fail "the process is called '$name'"
+kill $! 2>/dev/null
+finish
