@@ -72,7 +72,7 @@ format()
         return 0
     fi
     mapfile -t sources < <(git ls-files -co --exclude-standard "*.[ch]" 2>/dev/null || find src tests -name '*.[ch]')
-    $tool --dry-run -Werror "${sources[@]}"
+    $tool --dry-run -Werror "${sources[@]}" || { echo "$tool -i FILE mends it"; return 1; }
 }
 
 # build FOLDER OPTION...: configures and builds; every warning is an error.

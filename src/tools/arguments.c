@@ -78,6 +78,18 @@ static enum status check_given(const struct argument_table *table, uint64_t give
     return STATUS_OK;
 }
 
+/* A word too many may have been meant as the value of an option that takes one only behind "=". */
+static enum status too_many(const struct argument_table *table, uint64_t given, const char *word)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct argument *a = &table->arguments[i];
+        if (a->implied && given >> i & 1)
+            return status_set(STATUS_USAGE, "'%s' is one word too many; a value of --%s is given as --%s=%s",
+                              word, a->option.name, a->option.name, a->value);
+    }
+    return status_set(STATUS_USAGE, "'%s' is one word too many", word);
+}
+
 enum status arguments_parse(const struct argument_table *table, int argc, char *const *argv, void *values,
                             const char **operands)
 {
@@ -99,7 +111,7 @@ enum status arguments_parse(const struct argument_table *table, int argc, char *
         else if (dash)
             status = status_set(STATUS_USAGE, "unknown option %s: options start with --", argv[i]);
         else if (found == table->operand_count)
-            status = status_set(STATUS_USAGE, "'%s' is one word too many", argv[i]);
+            status = too_many(table, given, argv[i]);
         else
             operands[found++] = argv[i];
     }
@@ -134,7 +146,8 @@ void arguments_help(const struct argument_table *table, FILE *out)
         const struct argument *a = &table->arguments[i];
         name_text(a, name);
         fprintf(out, "  %-*s  %s", width, name, a->option.help);
-        bool told = a->value && !a->implied && a->option.fallback && a->option.fallback[0];
+        bool told = a->value && !a->implied && a->option.fallback && a->option.fallback[0] &&
+                    strcmp(a->option.fallback, "0") != 0;
         fprintf(out, told ? " (default: %s)\n" : "\n", a->option.fallback);
     }
 }

@@ -49,11 +49,11 @@ struct arguments {
 
 static const struct argument options[] = {
     {{NULL, "resume", OPTION_TEXT, FIELD(resume), "", 0, 0, NULL,
-      "go on from the newest checkpoint of the output folder, or from FILE"},
+      "go on from the newest checkpoint in the output folder, or FILE"},
      .value = "FILE",
      .implied = newest},
     {{NULL, "overwrite", OPTION_BOOL, FIELD(overwrite), "no", 0, 0, NULL,
-      "let go of the run that the output folder holds"}},
+      "remove, at once, the run that the output folder holds"}},
     {{NULL, "init", OPTION_TEXT, FIELD(init), "", 0, 0, NULL,
       "start with the weights of a checkpoint's /model"},
      .value = "FILE.h5"},

@@ -143,7 +143,7 @@ static void print_layers(const struct benchmark *b)
     log_print("\n");
     for (size_t i = 0; i < network->layer_count; i++) {
         const struct layer *layer = &network->layers[i];
-        log_print("  %-14.24s %-11s", layer->name, layer->ops->type);
+        log_print("  %-14.14s %-11s", layer->name, layer->ops->type);
         for (size_t f = 0; f < 3; f++) {
             double seconds = median_of(b, i, fields[f]);
             totals[f] += seconds;
@@ -201,7 +201,8 @@ enum status benchmark_run(struct job *job, double seconds)
         time_layers(&b, b.layers + r * job->network.layer_count);
     print_layers(&b);
     double step = median(b.times, steps);
-    log_print("%zu steps of %zu images, median %.3f ms\n", steps, job->batch, 1e3 * step);
+    log_print("%zu steps of %zu images, median %.3f ms: layers as above, then loss, sums and optimizer\n",
+              steps, job->batch, 1e3 * step);
     log_print("throughput: %.1f images/s\n", (double)job->batch / step);
 done:
     step_destroy(&b.step);

@@ -102,17 +102,31 @@ void display_clear(struct display *display)
         log_print("\r\033[K");
 }
 
+/* A loss and an accuracy as cells of the table; empty where there is none. */
+static void table_cells(struct loss_sum sum, char loss[32], char accuracy[32])
+{
+    loss[0] = accuracy[0] = 0;
+    if (sum.samples)
+        snprintf(loss, 32, "%.4f", loss_mean(sum));
+    if (sum.tries)
+        snprintf(accuracy, 32, "%.4f", loss_accuracy(sum));
+}
+
 void display_epoch(struct display *display, uint64_t epoch, uint64_t step, struct loss_sum train,
                    struct loss_sum test, double rate, double images_per_s, double seconds, bool best)
 {
-    char a[64], b[64], t[32];
-    int digits = snprintf(NULL, 0, "%llu", (unsigned long long)display->epochs);
+    char place[48], train_loss[32], train_accuracy[32], test_loss[32], test_accuracy[32], time[32];
     display_clear(display);
-    log_print("epoch %*llu/%llu  step %llu  train %s", digits, (unsigned long long)epoch,
-              (unsigned long long)display->epochs, (unsigned long long)step, loss_text(train, a));
-    if (test.samples)
-        log_print("  test %s", loss_text(test, b));
-    log_print("  lr %.4g  %.0f images/s  %s%s\n", rate, images_per_s, text_seconds(t, seconds),
-              best ? "  best" : "");
+    if (!display->headed)
+        log_print("%7s %7s %7s %8s  %7s %8s  %8s %8s %9s\n", "epoch", "step", "loss", "accuracy", "test",
+                  "accuracy", "lr", "images/s", "time");
+    display->headed = true;
+    snprintf(place, sizeof place, "%llu/%llu", (unsigned long long)epoch,
+             (unsigned long long)display->epochs);
+    table_cells(train, train_loss, train_accuracy);
+    table_cells(test, test_loss, test_accuracy);
+    log_print("%7s %7llu %7s %8s  %7s %8s%c %8.3g %8.0f %9s\n", place, (unsigned long long)step, train_loss,
+              train_accuracy, test_loss, test_accuracy, best ? '*' : ' ', rate, images_per_s,
+              text_seconds(time, seconds));
     display->drawn = clock_seconds();
 }

@@ -9,6 +9,7 @@
 struct display {
     bool terminal;
     uint64_t epochs, steps_per_epoch;
+    bool headed;  /* the table of epochs has its head */
     double drawn; /* clock_seconds of the last drawing */
 };
 
@@ -26,6 +27,7 @@ void display_step(struct display *display, uint64_t epoch, uint64_t step, struct
 /* Takes the bar away, so that a line can be printed. */
 void display_clear(struct display *display);
 
-/* The epoch's line; `test` without samples: there was no evaluation. */
+/* The epoch's line of a table, in less than 80 columns; `test` without samples: there was no evaluation. A
+ * star marks the best so far. */
 void display_epoch(struct display *display, uint64_t epoch, uint64_t step, struct loss_sum train,
                    struct loss_sum test, double rate, double images_per_s, double seconds, bool best);

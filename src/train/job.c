@@ -9,6 +9,12 @@
 #include <omp.h>
 #include <string.h>
 
+/* (3, 32, 32), as PyTorch's users have it, and not 3 rows of 32 pixels with 32 channels each. */
+static bool looks_channels_first(struct shape shape)
+{
+    return shape.h <= 4 && shape.w > 4 && shape.c > 4;
+}
+
 static enum status read_data(struct job *job)
 {
     const struct config *config = job->config;
@@ -24,6 +30,10 @@ static enum status read_data(struct job *job)
     if (!status && job->has_test && !shape_equal(job->train.shape, job->test.shape))
         return status_set(STATUS_DATA, "%s: /train/images are %s, /test/images %s", config->data.file,
                           shape_text(a, job->train.shape), shape_text(b, job->test.shape));
+    if (!status && looks_channels_first(job->train.shape))
+        log_warn("%s: images of %s: if that is channels, rows, columns, put the channels last; rows are "
+                 "expected first",
+                 config->data.file, shape_text(a, job->train.shape));
     struct shape wanted = config->network.input;
     if (!status && wanted.h && !shape_equal(wanted, job->train.shape))
         return status_set(STATUS_DATA, "%s: images are %s, but [network] input = %s", config->data.file,

@@ -31,26 +31,40 @@ static char *millions(char out[32], double count)
     return out;
 }
 
-static void print_row(const char *name, const char *type, const char *output, const char *parameters,
-                      const char *adds, const char *memory)
+enum { NAME_MIN = 14, NAME_MAX_SHOWN = 40 };
+
+/* Width of the first column: the longest name. */
+static int name_width(const struct network *network)
 {
-    log_print("  %-14.24s %-11s %-12s %12s %14s %12s\n", name, type, output, parameters, adds, memory);
+    size_t width = NAME_MIN;
+    for (size_t i = 0; i < network->layer_count; i++)
+        width = strlen(network->layers[i].name) > width ? strlen(network->layers[i].name) : width;
+    return width < NAME_MAX_SHOWN ? (int)width : NAME_MAX_SHOWN;
+}
+
+static void print_row(int width, const char *name, const char *type, const char *output,
+                      const char *parameters, const char *adds, const char *memory)
+{
+    log_print("  %-*.*s %-10s %-12s %11s %13s %10s\n", width, width, name, type, output, parameters, adds,
+              memory);
 }
 
 /* ---- under every column */
-static void print_rule(void)
+static void print_rule(int width)
 {
-    static const char dashes[] = "------------------------------";
-    log_print("  %.14s %.11s %.12s %.12s %.14s %.12s\n", dashes, dashes, dashes, dashes, dashes, dashes);
+    static const char dashes[] = "----------------------------------------";
+    log_print("  %.*s %.10s %.12s %.11s %.13s %.10s\n", width, dashes, dashes, dashes, dashes, dashes,
+              dashes);
 }
 
 void summary_print_network(const struct network *network)
 {
+    int width = name_width(network);
     char shape[64], parameters[32], adds[32], memory[32];
     double all_adds = 0, all_bytes = 4.0 * (double)shape_count(network->input);
-    print_row("layer", "type", "output", "parameters", "multiply-adds", "memory");
-    print_rule();
-    print_row("input", "", shape_text(shape, network->input), "-", "-", text_bytes(memory, all_bytes));
+    print_row(width, "layer", "type", "output", "parameters", "multiply-adds", "memory");
+    print_rule(width);
+    print_row(width, "input", "", shape_text(shape, network->input), "-", "-", text_bytes(memory, all_bytes));
     for (size_t i = 0; i < network->layer_count; i++) {
         const struct layer *layer = &network->layers[i];
         size_t count = 0;
@@ -58,13 +72,13 @@ void summary_print_network(const struct network *network)
             count += layer->parameters[p].count;
         all_adds += layer->multiply_adds;
         all_bytes += layer_bytes(layer);
-        print_row(layer->name, layer->ops->type, shape_text(shape, layer->out),
+        print_row(width, layer->name, layer->ops->type, shape_text(shape, layer->out),
                   count ? text_count(parameters, count) : "-", millions(adds, layer->multiply_adds),
                   layer_bytes(layer) > 0 ? text_bytes(memory, layer_bytes(layer)) : "in place");
     }
-    print_rule();
-    print_row("all", "", "", text_count(parameters, network->parameter_count), millions(adds, all_adds),
-              text_bytes(memory, all_bytes));
+    print_rule(width);
+    print_row(width, "all", "", "", text_count(parameters, network->parameter_count),
+              millions(adds, all_adds), text_bytes(memory, all_bytes));
     log_print("  multiply-adds: one sample, forward; memory: one sample, kept for backward\n\n");
 }
 
@@ -102,7 +116,7 @@ static void print_optimizer(const struct config *c)
     if (c->train.schedule == CONFIG_COSINE)
         log_print(" to %g", c->train.final_lr);
     if (c->train.warmup > 0)
-        log_print(", warm-up %g epochs", c->train.warmup);
+        log_print(", warm-up %g epoch%s", c->train.warmup, c->train.warmup == 1 ? "" : "s");
     if (c->train.momentum > 0)
         log_print(", %s%g", c->train.nesterov ? "Nesterov " : "momentum ", c->train.momentum);
     if (c->train.weight_decay > 0)

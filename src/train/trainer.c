@@ -283,8 +283,9 @@ static enum status run_epochs(struct trainer *t)
         return status;
     }
     if (t->progress.step == first)
-        log_print("nothing to do: %llu steps and %llu of %zu epochs are done\n", (unsigned long long)first,
-                  (unsigned long long)t->progress.epoch, t->config->train.epochs);
+        log_print(
+            "nothing to do: %llu steps and %llu of %zu epochs are done; a larger train.epochs goes on\n",
+            (unsigned long long)first, (unsigned long long)t->progress.epoch, t->config->train.epochs);
     return STATUS_OK;
 }
 

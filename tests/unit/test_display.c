@@ -110,13 +110,10 @@ static void test_epoch_lines(void **state)
     display_epoch(&display, 10, 450, sum, (struct loss_sum){0}, 1.25e-7, 2000, 75, false);
     display_epoch(&display, 10, 450, (struct loss_sum){3, 2, 0, 0}, (struct loss_sum){1, 4, 0, 0}, 1, 2000,
                   75, false);
-    assert_captured(
-        "epoch  3/10  step 135  train loss 0.7500  accuracy 0.7000  test loss 0.2500  accuracy 0.7500"
-        "  lr 0.05  2000 images/s  2.5 s  best\n"
-        "epoch 10/10  step 450  train loss 0.7500  accuracy 0.7000"
-        "  lr 1.25e-07  2000 images/s  1:15 min\n"
-        "epoch 10/10  step 450  train loss 1.5000  test loss 0.2500"
-        "  lr 1  2000 images/s  1:15 min\n");
+    assert_captured("  epoch    step    loss accuracy     test accuracy        lr images/s      time\n"
+                    "   3/10     135  0.7500   0.7000   0.2500   0.7500*     0.05     2000     2.5 s\n"
+                    "  10/10     450  0.7500   0.7000                    1.25e-07     2000  1:15 min\n"
+                    "  10/10     450  1.5000            0.2500                  1     2000  1:15 min\n");
 }
 
 /* An epoch's line starts the half minute anew. */
@@ -256,7 +253,7 @@ static void test_drawing_and_clearing(void **state)
     assert_string_equal(early, "");
     assert_non_null(strstr(late, "epoch 1/10 ["));
     assert_string_equal(cleared, CLEAR);
-    assert_true(!strncmp(line, CLEAR, strlen(CLEAR)) && strstr(line, "epoch  1/10  step 40  train loss"));
+    assert_true(!strncmp(line, CLEAR, strlen(CLEAR)) && strstr(line, "   1/10      40  0.7500"));
 }
 
 static void test_dumb_terminals_get_lines(void **state)
