@@ -50,8 +50,8 @@ struct checkpoint_content {
  * link latest.h5 (and, where `best`, best.h5) at it; a link that cannot be made is warned of. `path` (at
  * least 1024 bytes) gets the name. STATUS_CHECKPOINT: it could not; nothing but the temporary file was
  * touched, and that is removed. Only where the last step failed, flushing the folder, the file is in place
- * already, and the links are as they were. Takes as much memory as the file has bytes while it works. Local
- * to the calling rank. */
+ * already, and the links are as they were. Removes what killed runs left in the folder of files that they
+ * were writing. Takes as much memory as the file has bytes while it works. Local to the calling rank. */
 enum status checkpoint_write(const char *folder, const struct checkpoint_content *content, bool best,
                              char path[1024]);
 
@@ -79,7 +79,8 @@ enum status checkpoint_folder_used(const char *folder, bool *used);
 /* Removes every checkpoint and link of the folder, and its metrics.csv; other files stay. */
 enum status checkpoint_remove_all(const char *folder);
 
-/* STATUS_CHECKPOINT unless the file is a complete checkpoint that matches its seal and all its digests. */
+/* STATUS_CHECKPOINT unless the file is a complete checkpoint that matches its seal and all its digests, with
+ * arrays of finite numbers. */
 enum status checkpoint_verify(const char *path);
 
 /* What a checkpoint says of itself, without the arrays. checkpoint_info_destroy frees. Verifies the

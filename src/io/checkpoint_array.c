@@ -1,5 +1,6 @@
 #include "io/checkpoint_format.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,11 +133,31 @@ void checkpoint_array_close(struct checkpoint_array *array)
     array->id = H5I_INVALID_HID;
 }
 
+static enum status check_finite(const char *path, const char *name, const struct checkpoint_array *array,
+                                const float *values)
+{
+    char index[256] = "";
+    size_t first = 0, used = 0;
+    while (first < array->count && isfinite(values[first]))
+        first++;
+    if (first == array->count)
+        return STATUS_OK;
+    for (size_t i = 0, block = array->count, rest = first; i < array->rank && used < sizeof index; i++) {
+        block /= array->dimensions[i];
+        used += (size_t)snprintf(index + used, sizeof index - used, "%s%zu", i ? "," : "", rest / block);
+        rest %= block;
+    }
+    return status_set(STATUS_CHECKPOINT, "%s: %s[%s] is %f: weights must be finite", path, name, index,
+                      (double)values[first]);
+}
+
 enum status checkpoint_array_read(const char *path, hid_t digests, const char *name,
                                   const struct checkpoint_array *array, bool digest_needed, float *values)
 {
     char reason[H5_FAILURE_MAX];
     if (H5Dread(array->id, H5T_IEEE_F32LE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
         return status_set(STATUS_CHECKPOINT, "%s: %s cannot be read: %s", path, name, h5_failure(reason));
-    return checkpoint_check_digest(path, digests, name, values, array->count * sizeof *values, digest_needed);
+    enum status status =
+        checkpoint_check_digest(path, digests, name, values, array->count * sizeof *values, digest_needed);
+    return status == STATUS_OK ? check_finite(path, name, array, values) : status;
 }

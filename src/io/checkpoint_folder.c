@@ -96,6 +96,24 @@ static void point(const char *folder, const char *link, const char *name)
         log_warn("%s", status_message());
 }
 
+static bool belongs_to_run(const char *name)
+{
+    return is_checkpoint_name(name) || !strcmp(name, "latest.h5") || !strcmp(name, "best.h5") ||
+           !strcmp(name, "metrics.csv");
+}
+
+/* What killed runs left of the files that they were writing. */
+static void sweep(const char *folder)
+{
+    char path[FILE_PATH_MAX], name[FILE_PATH_MAX];
+    DIR *stream = opendir(folder);
+    for (struct dirent *entry; stream && (entry = readdir(stream));)
+        if (join(folder, entry->d_name, path) && file_left_behind(path, name) && belongs_to_run(name))
+            unlink(path);
+    if (stream)
+        closedir(stream);
+}
+
 enum status checkpoint_write(const char *folder, const struct checkpoint_content *content, bool best,
                              char path[1024])
 {
@@ -103,6 +121,7 @@ enum status checkpoint_write(const char *folder, const struct checkpoint_content
     snprintf(name, sizeof name, "step-%08" PRIu64 ".h5", content->progress->step);
     if (!join(folder, name, path))
         return status_set(STATUS_CHECKPOINT, "the path of the output folder %s is too long", folder);
+    sweep(folder);
     enum status status = checkpoint_write_file(path, content);
     if (status != STATUS_OK)
         return status;
@@ -206,12 +225,6 @@ bool checkpoint_newer(const char *folder, uint64_t step, char path[1024])
                 checkpoint_verify(path) == STATUS_OK;
     free(found.list);
     return newer;
-}
-
-static bool belongs_to_run(const char *name)
-{
-    return is_checkpoint_name(name) || !strcmp(name, "latest.h5") || !strcmp(name, "best.h5") ||
-           !strcmp(name, "metrics.csv");
 }
 
 enum status checkpoint_remove_all(const char *folder)

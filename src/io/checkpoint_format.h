@@ -50,7 +50,8 @@ enum status checkpoint_array_open(const char *path, hid_t file, const char *name
                                   struct checkpoint_array *array);
 void checkpoint_array_close(struct checkpoint_array *array);
 
-/* All values into `values` (array->count); STATUS_CHECKPOINT: unreadable, or the digest differs. */
+/* All values into `values` (array->count); STATUS_CHECKPOINT: unreadable, the digest differs, or a value is
+ * not finite. */
 enum status checkpoint_array_read(const char *path, hid_t digests, const char *name,
                                   const struct checkpoint_array *array, bool digest_needed, float *values);
 

@@ -1,7 +1,6 @@
 #include "core/text.h"
 #include "io/checkpoint_format.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,24 +121,6 @@ static enum status check_shape(const struct source *s, const char *name, const s
                       wanted, layer->name);
 }
 
-static enum status check_finite(const struct source *s, const char *name, const struct parameter *p,
-                                const float *values)
-{
-    char index[256];
-    size_t first = 0, used = 0;
-    while (first < p->count && isfinite(values[first]))
-        first++;
-    if (first == p->count)
-        return STATUS_OK;
-    for (size_t i = 0, block = p->count, rest = first; i < p->dimension_count; i++) {
-        block /= p->dimensions[i];
-        used += (size_t)snprintf(index + used, sizeof index - used, "%s%zu", i ? "," : "", rest / block);
-        rest %= block;
-    }
-    return status_set(STATUS_CHECKPOINT, "%s: %s[%s] is %f: weights must be finite", s->path, name, index,
-                      (double)values[first]);
-}
-
 static enum status read_parameter(const struct source *s, const char *group, const struct layer *layer,
                                   const struct parameter *p, float *values)
 {
@@ -152,8 +133,6 @@ static enum status read_parameter(const struct source *s, const char *group, con
     status = check_shape(s, name, layer, p, &array);
     if (status == STATUS_OK)
         status = checkpoint_array_read(s->path, s->digests, name, &array, false, values);
-    if (status == STATUS_OK)
-        status = check_finite(s, name, p, values);
     checkpoint_array_close(&array);
     return status;
 }

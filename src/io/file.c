@@ -2,14 +2,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { NAME_TRIES = 1000, WRITE_MAX = 1 << 30 };
+enum { NAME_TRIES = 1000, WRITE_MAX = 1 << 30, LEFT_BEHIND_SECONDS = 3600 };
 
 /* "." where the path has no folder. */
 static bool folder_of(const char *path, char folder[FILE_PATH_MAX])
@@ -185,6 +187,50 @@ void file_abandon(const char *temporary)
     if (temporary[0])
         unlink(temporary);
     errno = error;
+}
+
+enum status file_put(const char *path, const void *bytes, size_t size, enum status code)
+{
+    char temporary[FILE_PATH_MAX];
+    enum status status = file_begin(path, code, temporary);
+    if (status == STATUS_OK)
+        status = file_write(temporary, bytes, size, path, code);
+    if (status == STATUS_OK)
+        status = file_commit(temporary, path, code);
+    if (status != STATUS_OK)
+        file_abandon(temporary);
+    return status;
+}
+
+/* What temporary_name made: ".NAME.PID-N.tmp". */
+static bool parse_temporary(const char *entry, char name[FILE_PATH_MAX], long *pid)
+{
+    unsigned n;
+    char rest[8] = "";
+    if (entry[0] != '.')
+        return false;
+    snprintf(name, FILE_PATH_MAX, "%s", entry + 1);
+    char *end = strrchr(name, '.');
+    if (!end)
+        return false;
+    *end = 0;
+    char *middle = strrchr(name, '.');
+    *end = '.';
+    if (!middle || middle == name || sscanf(middle, ".%ld-%u%7s", pid, &n, rest) != 3 || strcmp(rest, ".tmp"))
+        return false;
+    *middle = 0;
+    return *pid > 0 && *pid <= INT_MAX;
+}
+
+bool file_left_behind(const char *path, char name[FILE_PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    struct stat info;
+    long pid;
+    if (!parse_temporary(slash ? slash + 1 : path, name, &pid) || lstat(path, &info))
+        return false;
+    bool lives = pid != getpid() && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
+    return !lives && time(NULL) - info.st_mtime > LEFT_BEHIND_SECONDS;
 }
 
 enum status file_make_folder(const char *path, enum status code)

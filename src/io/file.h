@@ -1,7 +1,7 @@
 #pragma once
 /* Files that are there whole or not at all: written under a temporary name in the same folder, flushed,
  * renamed, the folder flushed. A crash at any moment leaves the old file or the new one, and at worst a
- * dot-file beside it.
+ * dot-file beside it, which file_left_behind knows.
  *
  *     file_begin(path, code, temporary);
  *     ... write to `temporary`, by file_write or by its name ...
@@ -12,6 +12,7 @@
  * at most FILE_PATH_MAX - 1 bytes long. */
 #include "core/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { FILE_PATH_MAX = 1024 };
@@ -24,12 +25,20 @@ enum status file_begin(const char *final_path, enum status code, char temporary[
 enum status file_write(const char *temporary, const void *bytes, size_t size, const char *final_path,
                        enum status code);
 
-/* Flushes `temporary` to the disk, renames it to `final_path`, replacing what is there, flushes the
- * folder. */
+/* Flushes `temporary` to the disk, renames it to `final_path`, replacing what is there, flushes the folder.
+ * Where only that last step failed, the file is in place. */
 enum status file_commit(const char *temporary, const char *final_path, enum status code);
+
+/* All of these steps. Where the last one failed, flushing the folder, the new file is in place. */
+enum status file_put(const char *path, const void *bytes, size_t size, enum status code);
 
 /* Removes the file, if it is there; leaves errno and the status message alone. */
 void file_abandon(const char *temporary);
+
+/* Whether `path` is a temporary file or link that nobody is going to finish: it was not touched for an hour
+ * (its process may be another host's), and no other process of this host lives that could have made it.
+ * `name` gets the NAME in it, without the folder. */
+bool file_left_behind(const char *path, char name[FILE_PATH_MAX]);
 
 /* The folder, and the folders above it, where they are missing. */
 enum status file_make_folder(const char *path, enum status code);

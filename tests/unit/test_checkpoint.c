@@ -273,6 +273,25 @@ static void test_parts_missing(void **state)
     assert_without("/digest", NULL, "digest");
 }
 
+/* Whole and well sealed, and no good to go on from. */
+static void test_not_finite(void **state)
+{
+    (void)state;
+    float *weight = sample.network.parameters + sample.network.layers[0].parameters[0].offset,
+          *momentum = sample.momentum.values + sample.network.parameter_count - 1;
+    float *const places[] = {&weight[9 + 3 + 2], momentum};
+    static const char *const names[] = {"/model/conv1/weight[1,0,1,2] is nan",
+                                        "/optimizer/momentum/fc1/weight[9,143] is inf"};
+    const float values[] = {NAN, INFINITY};
+    for (size_t i = 0; i < 2; i++) {
+        float kept = *places[i];
+        *places[i] = values[i];
+        const char *path = written();
+        *places[i] = kept;
+        assert_failure(checkpoint_verify(path), STATUS_CHECKPOINT, path, names[i], NULL);
+    }
+}
+
 static void test_array_without_digest(void **state)
 {
     (void)state;
@@ -354,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_digests_name_the_array),
         cmocka_unit_test(test_state_under_digest),
         cmocka_unit_test(test_parts_missing),
+        cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_array_without_digest),
         cmocka_unit_test(test_array_beyond_all_memory),
         cmocka_unit_test(test_parts_wrong),

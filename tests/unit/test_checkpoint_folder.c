@@ -6,6 +6,7 @@
 #include "support/small_disk.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -197,10 +200,15 @@ static void test_newest_passes_over(void **state)
 {
     (void)state;
     write_steps(4, (const uint64_t[]){1, 2, 3, 4});
+    float *value = sample.network.parameters, kept = *value;
+    *value = NAN;
+    sample_write(&sample, folder, 5, false);
+    *value = kept;
     sample_flip(scratch_path("step-00000004.h5"), 2000);
     assert_int_equal(truncate(scratch_path("step-00000003.h5"), 3000), 0);
     scratch_write(scratch_path("step-00000007.h5"), "nothing", 7);
     assert_newest("step-00000002.h5");
+    assert_warned("step-00000005.h5", "must be finite");
     assert_warned("step-00000004.h5", "damaged");
     assert_warned("step-00000003.h5", "truncated");
     assert_warned("step-00000007.h5", "not an HDF5 file");
@@ -280,6 +288,32 @@ static void test_prune_spares_the_present_step(void **state)
     assert_done(checkpoint_prune(folder, 1, 3));
     assert_true(there("step-00000003.h5") && there("step-99999999.h5"));
     assert_false(there("step-00000002.h5"));
+}
+
+/* Files as a killed run leaves them, two hours old. */
+static void leave_behind(const char *form, long pid)
+{
+    char name[64];
+    struct timespec then = {.tv_sec = time(NULL) - 7200};
+    snprintf(name, sizeof name, form, pid);
+    scratch_write(scratch_path(name), "half", 4);
+    assert_int_equal(utimensat(AT_FDCWD, scratch_path(name), (struct timespec[]){then, then}, 0), 0);
+}
+
+static void test_what_killed_runs_left_is_removed(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    leave_behind(".step-00000001.h5.%ld-0.tmp", child);
+    leave_behind(".latest.h5.%ld-0.tmp", child);
+    leave_behind(".metrics.csv.%ld-0.tmp", child);
+    leave_behind(".notes.txt.%ld-0.tmp", child);
+    leave_behind(".step-00000001.h5.%ld-0.tmp", getppid());
+    write_steps(1, (const uint64_t[]){2});
+    assert_int_equal(folder_entries(folder), 4);
 }
 
 static void test_remove_after(void **state)
@@ -446,6 +480,7 @@ int main(void)
         FRESH(test_prune),
         FRESH(test_prune_beside_an_abandoned_branch),
         FRESH(test_prune_spares_the_present_step),
+        FRESH(test_what_killed_runs_left_is_removed),
         FRESH(test_remove_after),
         FRESH(test_newer),
         FRESH(test_remove_all),

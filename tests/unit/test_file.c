@@ -4,6 +4,7 @@
 #include "support/small_disk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -27,14 +30,7 @@ static void assert_content(const char *path, const char *expected)
 
 static enum status put(const char *path, const char *text)
 {
-    enum status status = file_begin(path, STATUS_DATA, temporary);
-    if (status == STATUS_OK)
-        status = file_write(temporary, text, strlen(text), path, STATUS_DATA);
-    if (status == STATUS_OK)
-        status = file_commit(temporary, path, STATUS_DATA);
-    if (status != STATUS_OK)
-        file_abandon(temporary);
-    return status;
+    return file_put(path, text, strlen(text), STATUS_DATA);
 }
 
 static void test_file_appears_at_commit(void **state)
@@ -107,6 +103,7 @@ static void test_missing_folder(void **state)
     (void)state;
     const char *path = scratch_path("none/a");
     assert_failure(put(path, "x"), STATUS_DATA, "cannot create", path, "the folder is missing", NULL);
+    assert_failure(file_begin(path, STATUS_DATA, temporary), STATUS_DATA, "cannot create", path, NULL);
     assert_string_equal(temporary, "");
     scratch_write(scratch_path("plain"), "x", 1);
     assert_failure(put(scratch_path("plain/a"), "x"), STATUS_DATA, "a part of the path is a file", NULL);
@@ -238,12 +235,74 @@ static void test_link(void **state)
     assert_failure(file_link("two", scratch_path("none/link"), STATUS_DATA), STATUS_DATA, "none/link", NULL);
 }
 
+/* One that has ended. */
+static long dead_process(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    return child;
+}
+
+/* Whether such a file, last written so many seconds ago, counts as left behind. */
+static bool left_behind(const char *name, long age, char *becomes)
+{
+    const char *path = scratch_path(name);
+    struct timespec then = {.tv_sec = time(NULL) - age};
+    scratch_write(path, "half", 4);
+    assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){then, then}, 0), 0);
+    bool left = file_left_behind(path, becomes);
+    unlink(path);
+    return left;
+}
+
+static void test_left_behind(void **state)
+{
+    (void)state;
+    char name[64], becomes[FILE_PATH_MAX];
+    long dead = dead_process();
+    snprintf(name, sizeof name, ".a.b.h5.%ld-17.tmp", dead);
+    assert_true(left_behind(name, 7200, becomes));
+    assert_string_equal(becomes, "a.b.h5");
+    assert_false(left_behind(name, 0, becomes));
+    assert_false(file_left_behind(scratch_path(name), becomes));
+    snprintf(name, sizeof name, ".a.%ld-0.tmp", (long)getpid());
+    assert_true(left_behind(name, 7200, becomes));
+    assert_false(left_behind(name, 3000, becomes));
+    snprintf(name, sizeof name, ".a.%ld-0.tmp", (long)getppid());
+    assert_false(left_behind(name, 7200, becomes));
+    assert_done(file_begin(scratch_path("mine"), STATUS_DATA, temporary));
+    assert_true(left_behind(strrchr(temporary, '/') + 1, 7200, becomes));
+    assert_string_equal(becomes, "mine");
+}
+
+static void test_names_of_others_are_not_left_behind(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {
+        "a.%ld-0.tmp", "ab.%ld-0.tmp", "..%ld-0.tmp",   ".a.%ld-0.tmp.gz", ".a.%ld-0.tm",
+        ".a.%ld-.tmp", ".a.%ld.tmp",   ".a.-%ld-0.tmp", ".%ld-0.tmp",      ".a.9999999%ld-0.tmp",
+        "%ld",         ".%ld",         ".a.%ld-0x.tmp", ".a.%ld-0.tmpx"};
+    long dead = dead_process();
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        char name[64], becomes[FILE_PATH_MAX];
+        snprintf(name, sizeof name, forms[i], dead);
+        assert_false(left_behind(name, 7200, becomes));
+    }
+    char becomes[FILE_PATH_MAX];
+    assert_false(left_behind(".a.0-0.tmp", 7200, becomes));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_file_appears_at_commit),
         cmocka_unit_test(test_old_file_stays_until_commit),
         cmocka_unit_test(test_names_are_unique),
+        cmocka_unit_test(test_left_behind),
+        cmocka_unit_test(test_names_of_others_are_not_left_behind),
         cmocka_unit_test(test_without_folder_in_the_path),
         cmocka_unit_test(test_missing_folder),
         cmocka_unit_test(test_folder_in_the_way),
