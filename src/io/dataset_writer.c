@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { CHUNK_BYTES = 32 << 10, CHUNK_BYTES_MAX = 1 << 20, DEFLATE_LEVEL = 6 };
+enum { CHUNK_BYTES = 32 << 10, CHUNK_BYTES_MAX = 1 << 20 };
 
 enum status dataset_statistics(const struct dataset_split *split, struct normalization *normalization)
 {
@@ -59,73 +59,41 @@ static void chunk_shape(const struct dataset_split *split, hsize_t chunk[4])
     chunk[3] = s.c;
 }
 
-struct target {
-    hid_t group, set; /* of the split; the dataset written last */
-};
-
-static bool write_array(struct target *target, const char *name, hid_t file_type, hid_t memory_type,
-                        const void *data, int rank, const hsize_t *dims, const hsize_t *chunk)
-{
-    hid_t space = H5Screate_simple(rank, dims, NULL), list = H5Pcreate(H5P_DATASET_CREATE);
-    bool ok = H5Pset_chunk(list, rank, chunk) >= 0 && H5Pset_obj_track_times(list, false) >= 0 &&
-              (H5Tget_size(file_type) == 1 || H5Pset_shuffle(list) >= 0) &&
-              H5Pset_deflate(list, DEFLATE_LEVEL) >= 0;
-    target->set = ok ? H5Dcreate2(target->group, name, file_type, space, H5P_DEFAULT, list, H5P_DEFAULT)
-                     : H5I_INVALID_HID;
-    ok = target->set >= 0 && H5Dwrite(target->set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
-    H5Pclose(list);
-    H5Sclose(space);
-    return ok;
-}
-
-static bool close_array(struct target *target)
-{
-    bool ok = target->set < 0 || H5Dclose(target->set) >= 0;
-    target->set = H5I_INVALID_HID;
-    return ok;
-}
-
-static bool write_images(struct target *target, const struct dataset_split *split,
-                         const struct normalization *n)
+static bool write_images(hid_t group, const struct dataset_split *split, const struct normalization *n)
 {
     hsize_t chunk[4], dims[4] = {split->count, split->shape.h, split->shape.w, split->shape.c};
     chunk_shape(split, chunk);
-    return write_array(target, "images", H5T_STD_U8LE, H5T_NATIVE_UINT8, split->images, 4, dims, chunk) &&
-           h5_write_text(target->set, "layout", "NHWC") &&
-           h5_write_floats(target->set, "mean", n->mean, n->channels) &&
-           h5_write_floats(target->set, "std", n->std, n->channels);
+    hid_t array = h5_write_array(group, "images", H5T_STD_U8LE, 4, dims, chunk, split->images);
+    bool ok = array >= 0 && h5_write_text(array, "layout", "NHWC") &&
+              h5_write_floats(array, "mean", n->mean, n->channels) &&
+              h5_write_floats(array, "std", n->std, n->channels);
+    return h5_close(array) && ok;
 }
 
-static bool write_labels(struct target *target, const struct dataset_split *split,
+static bool write_labels(hid_t group, const struct dataset_split *split,
                          const struct dataset_content *content)
 {
     hsize_t dims[1] = {split->count}, chunk[1] = {split->count < CHUNK_BYTES ? split->count : CHUNK_BYTES};
-    return write_array(target, "labels", H5T_STD_I32LE, H5T_NATIVE_INT32, split->classes, 1, dims, chunk) &&
-           (!content->class_names ||
-            h5_write_texts(target->set, "class_names", content->class_names, content->class_count));
+    hid_t array = h5_write_array(group, "labels", H5T_STD_I32LE, 1, dims, chunk, split->classes);
+    bool ok =
+        array >= 0 && (!content->class_names ||
+                       h5_write_texts(array, "class_names", content->class_names, content->class_count));
+    return h5_close(array) && ok;
 }
 
 static bool write_split(hid_t file, const struct dataset_split *split, const struct dataset_content *content,
                         const struct normalization *n, const char *name)
 {
-    hid_t list = H5Pcreate(H5P_GROUP_CREATE);
-    H5Pset_obj_track_times(list, false);
-    struct target target = {H5Gcreate2(file, name, H5P_DEFAULT, list, H5P_DEFAULT), H5I_INVALID_HID};
-    bool ok = target.group >= 0 && write_images(&target, split, n);
-    ok = close_array(&target) && ok;
-    ok = ok && write_labels(&target, split, content);
-    ok = close_array(&target) && ok;
-    if (target.group >= 0)
-        ok = H5Gclose(target.group) >= 0 && ok;
-    H5Pclose(list);
-    return ok;
+    hid_t group = h5_create_group(file, name);
+    bool ok = group >= 0 && write_images(group, split, n) && write_labels(group, split, content);
+    return h5_close(group) && ok;
 }
 
 static enum status write_file(const char *path, const struct dataset_content *content,
                               const struct normalization *n)
 {
     char cause[H5_FAILURE_MAX];
-    hid_t file = h5_create();
+    hid_t file = h5_create(0);
     bool ok = file >= 0 && write_split(file, content->train, content, n, "train") &&
               (!content->test || write_split(file, content->test, content, n, "test"));
     enum status status = ok ? h5_save(file, path, STATUS_DATA)

@@ -3,6 +3,7 @@
 #include "io/file.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,9 @@
 /* More than any list that we write; beyond it the file is damaged. */
 #define ATTRIBUTE_BYTES_MAX ((hsize_t)1 << 28)
 
-enum { IMAGE_STEP = 1 << 20 }; /* by which a file in memory grows */
+enum { IMAGE_STEP = 1 << 20 /* by which a file in memory grows */, DEFLATE_LEVEL = 6 };
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays are written as they are in memory");
 
 /* Of the call that failed last, also when others succeeded since. */
 static _Thread_local struct failure {
@@ -94,35 +97,98 @@ enum status h5_open(const char *path, enum status code, hid_t *file)
     return status;
 }
 
-hid_t h5_create(void)
+hid_t h5_create(size_t user_block)
 {
+    static atomic_uint number; /* two files of one name cannot be open */
+    char name[64];
     h5_quiet();
     hid_t access_list = H5Pcreate(H5P_FILE_ACCESS), creation = H5Pcreate(H5P_FILE_CREATE),
           file = H5I_INVALID_HID;
-    if (H5Pset_fapl_core(access_list, IMAGE_STEP, false) >= 0 && H5Pset_obj_track_times(creation, false) >= 0)
-        file = H5Fcreate("/dev/null/new", H5F_ACC_TRUNC, creation,
-                         access_list); /* no such path can be on the disk */
+    snprintf(name, sizeof name, "/dev/null/%u", atomic_fetch_add(&number, 1)); /* cannot be on the disk */
+    if (H5Pset_fapl_core(access_list, IMAGE_STEP, false) >= 0 &&
+        H5Pset_libver_bounds(access_list, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
+        H5Pset_userblock(creation, user_block) >= 0 && H5Pset_obj_track_times(creation, false) >= 0)
+        file = H5Fcreate(name, H5F_ACC_TRUNC, creation, access_list);
     H5Pclose(creation);
     H5Pclose(access_list);
     return file;
 }
 
+static hsize_t user_block_of(hid_t file)
+{
+    hsize_t size = 0;
+    hid_t creation = H5Fget_create_plist(file);
+    H5Pget_userblock(creation, &size);
+    H5Pclose(creation);
+    return size;
+}
+
+/* H5Fget_file_image can tell the length behind the user block, but not copy with one; H5Fget_filesize counts
+ * what memory was taken in advance. */
+bool h5_image(hid_t file, unsigned char **bytes, size_t *size)
+{
+    void *handle = NULL;
+    hsize_t taken;
+    ssize_t used;
+    if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 || H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 ||
+        !handle || H5Fget_filesize(file, &taken) < 0 || (used = H5Fget_file_image(file, NULL, 0)) <= 0)
+        return false;
+    hsize_t exact = user_block_of(file) + (hsize_t)used;
+    *bytes = *(unsigned char **)handle;
+    *size = (size_t)(exact < taken ? exact : taken);
+    return *bytes != NULL;
+}
+
 enum status h5_save(hid_t file, const char *path, enum status code)
 {
-    char temporary[FILE_PATH_MAX], cause[H5_FAILURE_MAX];
-    void *handle = NULL;
-    ssize_t size;
-    if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 || H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 ||
-        !handle || (size = H5Fget_file_image(file, NULL, 0)) <= 0)
-        return status_set(code, "%s: cannot be made: %s", path, h5_failure(cause));
-    enum status status = file_begin(path, code, temporary);
-    if (!status)
-        status = file_write(temporary, *(void **)handle, (size_t)size, path, code);
-    if (!status)
-        status = file_commit(temporary, path, code);
-    if (status)
-        file_abandon(temporary);
-    return status;
+    char cause[H5_FAILURE_MAX];
+    unsigned char *bytes;
+    size_t size;
+    return h5_image(file, &bytes, &size)
+               ? file_put(path, bytes, size, code)
+               : status_set(code, "%s: cannot be made: %s", path, h5_failure(cause));
+}
+
+/* Members are listed in the order in which they were made. */
+hid_t h5_create_group(hid_t parent, const char *name)
+{
+    hid_t list = H5Pcreate(H5P_GROUP_CREATE), group = H5I_INVALID_HID;
+    if (H5Pset_obj_track_times(list, false) >= 0 &&
+        H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0)
+        group = H5Gcreate2(parent, name, H5P_DEFAULT, list, H5P_DEFAULT);
+    H5Pclose(list);
+    return group;
+}
+
+static bool set_storage(hid_t list, hid_t type, size_t rank, const hsize_t *chunk)
+{
+    if (H5Pset_obj_track_times(list, false) < 0)
+        return false;
+    return !chunk || (H5Pset_chunk(list, (int)rank, chunk) >= 0 &&
+                      (H5Tget_size(type) == 1 || H5Pset_shuffle(list) >= 0) &&
+                      H5Pset_deflate(list, DEFLATE_LEVEL) >= 0);
+}
+
+hid_t h5_write_array(hid_t parent, const char *name, hid_t type, size_t rank, const hsize_t *dimensions,
+                     const hsize_t *chunk, const void *values)
+{
+    hid_t space = rank ? H5Screate_simple((int)rank, dimensions, NULL) : H5Screate(H5S_SCALAR),
+          list = H5Pcreate(H5P_DATASET_CREATE), array = H5I_INVALID_HID;
+    if (space >= 0 && set_storage(list, type, rank, chunk))
+        array = H5Dcreate2(parent, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    if (array >= 0 && H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+        H5Dclose(array);
+        array = H5I_INVALID_HID;
+    }
+    H5Pclose(list);
+    if (space >= 0)
+        H5Sclose(space);
+    return array;
+}
+
+bool h5_close(hid_t object)
+{
+    return object >= 0 && H5Oclose(object) >= 0;
 }
 
 bool h5_has_attribute(hid_t object, const char *name)

@@ -102,7 +102,7 @@ void sample_seal(const char *path)
 
 void sample_flip(const char *path, size_t offset)
 {
-    unsigned char byte;
+    unsigned char byte = 0;
     int fd = open(path, O_RDWR);
     assert_true(fd >= 0 && pread(fd, &byte, 1, (off_t)offset) == 1);
     byte ^= 1;

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -148,6 +149,29 @@ static void test_chunks(void **state)
     }
 }
 
+/* An attribute of more than 64 KiB, which HDF5 can have since 1.8. */
+static void test_many_class_names(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    static char texts[MANY][24];
+    static const char *list[MANY];
+    struct dataset_split train = make("train", 4, (struct shape){2, 2, 1}), back;
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(texts[i], sizeof texts[i], "class number %07zu", i);
+        list[i] = texts[i];
+    }
+    const struct dataset_content content = {.train = &train, .class_names = list, .class_count = MANY};
+    assert_int_equal(strlen(list[MANY - 1]), 20);
+    assert_done(dataset_write(scratch_path("many.h5"), &content, false));
+    assert_done(dataset_read(&back, scratch_path("many.h5"), "train", true));
+    assert_int_equal(back.outputs, MANY);
+    for (size_t i = 0; i < MANY; i++)
+        assert_string_equal(back.class_names[i], list[i]);
+    dataset_destroy(&back);
+    dataset_destroy(&train);
+}
+
 static void test_nothing_overwritten(void **state)
 {
     (void)state;
@@ -227,13 +251,10 @@ static void test_disk_full_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_comes_back),
-        cmocka_unit_test(test_same_bytes_twice),
-        cmocka_unit_test(test_constant_channel),
-        cmocka_unit_test(test_chunks),
-        cmocka_unit_test(test_nothing_overwritten),
-        cmocka_unit_test(test_content_wrong),
-        cmocka_unit_test(test_disk_full_leaves_nothing),
+        cmocka_unit_test(test_comes_back),       cmocka_unit_test(test_same_bytes_twice),
+        cmocka_unit_test(test_constant_channel), cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_many_class_names), cmocka_unit_test(test_nothing_overwritten),
+        cmocka_unit_test(test_content_wrong),    cmocka_unit_test(test_disk_full_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, scratch_create, scratch_destroy);
 }

@@ -1,9 +1,12 @@
 #include "io/h5.h"
 
+#include "io/file.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -168,12 +171,129 @@ static void test_too_long_a_text_fails(void **state)
     H5Fclose(file);
 }
 
+/* Whatever a file in memory is written with, HDF5 reads it from the disk, and the file is no longer than HDF5
+ * needs it. */
+static void assert_image(size_t user_block, size_t names)
+{
+    char path[64], text[] = "x", *head = calloc(user_block + 1, 1);
+    const char **list = malloc(names * sizeof *list);
+    unsigned char *bytes;
+    size_t size, read;
+    for (size_t i = 0; i < names; i++)
+        list[i] = "a name of 22 characters";
+    snprintf(path, sizeof path, "%s", scratch_path("image.h5"));
+    hid_t file = h5_create(user_block), other = h5_create(user_block);
+    assert_true(file >= 0 && other >= 0);
+    assert_true(h5_write_texts(file, "names", list, names));
+    assert_true(h5_write_text(other, "names", text));
+    assert_true(h5_image(file, &bytes, &size));
+    memset(bytes, 'u', user_block);
+    assert_done(file_put(path, bytes, size, STATUS_DATA));
+    H5Fclose(file);
+    H5Fclose(other);
+
+    char *content = scratch_read(path, &read), **texts;
+    assert_int_equal(read, size);
+    memset(head, 'u', user_block);
+    assert_memory_equal(content, head, user_block);
+    assert_int_equal(truncate(path, (off_t)size - 1), 0);
+    expect_open_error(path, "truncated HDF5 file");
+    scratch_write(path, content, size);
+    assert_done(h5_open(path, STATUS_DATA, &file));
+    assert_true(h5_read_texts(file, "names", &texts, &read));
+    assert_int_equal(read, names);
+    for (size_t i = 0; i < names; i++) {
+        assert_string_equal(texts[i], list[i]);
+        free(texts[i]);
+    }
+    free(texts);
+    H5Fclose(file);
+    free(content);
+    free(head);
+    free(list);
+}
+
+static void test_image(void **state)
+{
+    (void)state;
+    static const size_t user_blocks[] = {0, 512, 4096};
+    for (size_t i = 0; i < 3; i++)
+        for (size_t names = 1; names < 100000; names *= 7)
+            assert_image(user_blocks[i], names);
+    h5_quiet();
+    assert_true(h5_create(100) < 0);
+}
+
+static void test_save(void **state)
+{
+    (void)state;
+    hid_t file = h5_create(0), back;
+    uint64_t u = 0;
+    assert_true(h5_write_u64(file, "u", 7));
+    assert_done(h5_save(file, scratch_path("s.h5"), STATUS_DATA));
+    assert_true(h5_write_u64(file, "u", 8));
+    assert_done(h5_save(file, scratch_path("s.h5"), STATUS_DATA));
+    assert_failure(h5_save(file, scratch_path("no/s.h5"), STATUS_CHECKPOINT), STATUS_CHECKPOINT, "no/s.h5",
+                   NULL);
+    H5Fclose(file);
+    assert_done(h5_open(scratch_path("s.h5"), STATUS_DATA, &back));
+    assert_true(h5_read_u64(back, "u", &u) && u == 8);
+    H5Fclose(back);
+}
+
+static void assert_array(hid_t parent, const char *name, size_t rank, const hsize_t *dimensions,
+                         const hsize_t *chunk, const int32_t *values, size_t count)
+{
+    int32_t *got = malloc(count * sizeof *got);
+    hid_t array = h5_write_array(parent, name, H5T_STD_I32LE, rank, dimensions, chunk, values);
+    assert_true(array >= 0);
+    hid_t space = H5Dget_space(array), list = H5Dget_create_plist(array);
+    assert_int_equal(H5Sget_simple_extent_ndims(space), rank);
+    assert_int_equal(H5Sget_simple_extent_npoints(space), count);
+    assert_int_equal(H5Pget_layout(list), chunk ? H5D_CHUNKED : H5D_CONTIGUOUS);
+    assert_int_equal(H5Pget_nfilters(list), chunk ? 2 : 0);
+    hbool_t tracked = true;
+    assert_true(H5Pget_obj_track_times(list, &tracked) >= 0);
+    assert_false(tracked);
+    assert_true(H5Dread(array, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, got) >= 0);
+    assert_memory_equal(got, values, count * sizeof *got);
+    H5Pclose(list);
+    H5Sclose(space);
+    assert_true(h5_close(array));
+    free(got);
+}
+
+static void test_arrays(void **state)
+{
+    (void)state;
+    static const int32_t values[] = {1, -2, 3, -4, 5, 6};
+    hid_t file = h5_create(0), group = h5_create_group(file, "group");
+    assert_true(group >= 0);
+    assert_array(group, "plain", 2, (hsize_t[]){2, 3}, NULL, values, 6);
+    assert_array(group, "chunked", 2, (hsize_t[]){3, 2}, (hsize_t[]){2, 2}, values, 6);
+    assert_array(file, "one", 0, NULL, NULL, values, 1);
+    assert_true(h5_write_array(group, "plain", H5T_STD_I32LE, 1, (hsize_t[]){6}, NULL, values) < 0);
+    assert_true(h5_write_array(group, "bad", H5T_STD_I32LE, 1, (hsize_t[]){6}, (hsize_t[]){0}, values) < 0);
+    assert_true(h5_create_group(file, "group") < 0);
+    assert_true(h5_close(group));
+    assert_false(h5_close(group));
+    assert_false(h5_close(H5I_INVALID_HID));
+    assert_int_equal(H5Fget_obj_count(file, H5F_OBJ_ALL), 1);
+    H5Fclose(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open_tells_failures_apart), cmocka_unit_test(test_open_tells_truncated),
-        cmocka_unit_test(test_numbers_come_back),         cmocka_unit_test(test_lists_come_back),
-        cmocka_unit_test(test_texts_of_others),           cmocka_unit_test(test_too_long_a_text_fails),
+        cmocka_unit_test(test_open_tells_failures_apart),
+        cmocka_unit_test(test_open_tells_truncated),
+        cmocka_unit_test(test_numbers_come_back),
+        cmocka_unit_test(test_lists_come_back),
+        cmocka_unit_test(test_texts_of_others),
+        cmocka_unit_test(test_too_long_a_text_fails),
+        cmocka_unit_test(test_image),
+        cmocka_unit_test(test_save),
+        cmocka_unit_test(test_arrays),
     };
     return cmocka_run_group_tests(tests, scratch_create, scratch_destroy);
 }

@@ -146,7 +146,7 @@ static void test_cannot_be_written(void **state)
     assert_done(predictions_write(scratch_path("e.h5"), &p, false));
     size_t entries = folder_entries(scratch_path("")), size, left;
     char *before = scratch_read(scratch_path("e.h5"), &size), *after;
-    for (size_t limit = 0; limit < 3000; limit += 500) {
+    for (size_t limit = 0; limit < size; limit += 211) {
         file_size_limit(limit);
         enum status status = predictions_write(scratch_path("e.h5"), &p, true);
         enum status fresh = predictions_write(scratch_path("f.h5"), &p, false);
