@@ -37,7 +37,7 @@ struct dataset_split {
     bool binary;        /* all values are 0 or 1 */
     char **class_names; /* (outputs), owned; NULL: none in the file */
     struct normalization normalization;
-    uint64_t digest; /* XXH3 over shapes, images and labels as stored */
+    uint64_t digest; /* XXH3 over shapes, images, labels and normalization */
 };
 
 /* Reads a split into memory. STATUS_DATA with file, dataset and index for: file missing, not HDF5, truncated,

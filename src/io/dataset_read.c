@@ -300,11 +300,14 @@ static enum status read_labels(struct dataset_split *split, hid_t file)
 static uint64_t digest(const struct dataset_split *split)
 {
     const struct shape s = split->shape;
-    const uint64_t head[] = {split->count,          s.h, s.w, s.c, split->is_float, split->outputs,
-                             split->classes != NULL};
+    const struct normalization *n = &split->normalization;
+    const uint64_t head[] = {split->count,           s.h,       s.w, s.c, split->is_float, split->outputs,
+                             split->classes != NULL, n->present};
     XXH3_state_t state;
     XXH3_64bits_reset(&state);
     XXH3_64bits_update(&state, head, sizeof head);
+    XXH3_64bits_update(&state, n->mean, n->channels * sizeof *n->mean);
+    XXH3_64bits_update(&state, n->std, n->channels * sizeof *n->std);
     XXH3_64bits_update(&state, split->images,
                        split->count * shape_count(s) * (split->is_float ? sizeof(float) : 1));
     if (split->classes)

@@ -503,6 +503,39 @@ static void test_digest_sees_every_part(void **state)
     assert_true(digests[0] != digests[1] && digests[0] != digests[2] && digests[1] != digests[2]);
 }
 
+static uint64_t digest_of_normalization(const float *mean, const float *std)
+{
+    struct dataset_split split;
+    hid_t file = create();
+    put_images(file, H5T_NATIVE_UINT8, bytes);
+    put_classes(file);
+    if (mean)
+        annotate(file, "/train/images", "mean", mean, C);
+    if (mean)
+        annotate(file, "/train/images", "std", std, C);
+    assert_done(read_back(file, &split));
+    uint64_t digest = split.digest;
+    dataset_destroy(&split);
+    return digest;
+}
+
+/* The same images are other data for a network that sees them through other numbers. */
+static void test_digest_sees_normalization(void **state)
+{
+    (void)state;
+    static const float zero[C] = {0}, half[C] = {0, 0.5f};
+    float one[C], two[C];
+    for (size_t c = 0; c < C; c++)
+        one[c] = two[c] = 1;
+    two[C - 1] = 2;
+    const uint64_t digests[] = {digest_of_normalization(NULL, NULL), digest_of_normalization(zero, one),
+                                digest_of_normalization(half, one), digest_of_normalization(zero, two)};
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_true(digests[i] != digests[j]);
+    assert_true(digests[2] == digest_of_normalization(half, one));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_gather_with_more_channels_than_tables),
         cmocka_unit_test(test_gather_values),
         cmocka_unit_test(test_digest_sees_every_part),
+        cmocka_unit_test(test_digest_sees_normalization),
     };
     return cmocka_run_group_tests(tests, fill, scratch_destroy);
 }
