@@ -2,6 +2,7 @@
 #include "core/build_info.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "io/class_names.h"
 #include "io/contact_sheet.h"
 #include "io/dataset_report.h"
 #include "io/dataset_writer.h"
@@ -65,7 +66,7 @@ struct info_options {
     }
 #define CLASS_NAMES(structure)                                                                               \
     TEXT(structure, output.class_names, "class-names", "",                                                   \
-         "names of the classes 0, 1, ..., separated by commas")
+         "the classes from 0 on: A,B,..., or @FILE with a name per line")
 #define OVERWRITE(structure)                                                                                 \
     FLAG(structure, output.overwrite, "overwrite", "replace OUT.h5 where it is there already")
 
@@ -78,7 +79,7 @@ static const struct argument idx_arguments[] = {
     {TEXT(idx_options, test_images, "test-images", NULL, "images to test with, of the same size"),
      .value = "FILE"},
     {TEXT(idx_options, test_labels, "test-labels", NULL, "their class indices"), .value = "FILE"},
-    {CLASS_NAMES(idx_options), .value = "A,B,..."},
+    {CLASS_NAMES(idx_options), .value = "NAMES"},
     {.option = OVERWRITE(idx_options)},
 };
 static const struct argument_table idx_table = {idx_arguments, OPTION_COUNT(idx_arguments), out_operand, 1};
@@ -100,7 +101,7 @@ static const struct argument csv_arguments[] = {
       "value of the brightest pixel, which becomes 255"},
      .value = "X"},
     {.option = FLAG(csv_options, header, "header", "the first line holds names")},
-    {CLASS_NAMES(csv_options), .value = "A,B,..."},
+    {CLASS_NAMES(csv_options), .value = "NAMES"},
     {.option = OVERWRITE(csv_options)},
 };
 static const struct argument_table csv_table = {csv_arguments, OPTION_COUNT(csv_arguments), out_operand, 1};
@@ -116,38 +117,19 @@ static const struct argument info_arguments[] = {
 static const struct argument_table info_table = {info_arguments, OPTION_COUNT(info_arguments), file_operand,
                                                  1};
 
-/* "a,b,c" cut at its commas; `list` borrows from it, to be freed. */
-static enum status split_names(char *text, const char ***list, size_t *count)
-{
-    *list = NULL;
-    *count = 0;
-    if (!text[0])
-        return STATUS_OK;
-    *list = calloc(strlen(text) + 1, sizeof **list);
-    if (!*list)
-        return status_no_memory("the class names", strlen(text) * sizeof **list);
-    for (char *rest = text, *name; (name = strsep(&rest, ","));) {
-        (*list)[(*count)++] = name;
-        if (!name[0])
-            return status_set(STATUS_USAGE, "--class-names: name %zu is empty", *count);
-    }
-    return STATUS_OK;
-}
-
-static enum status write_output(const char *path, struct output_options *options,
+static enum status write_output(const char *path, const struct output_options *options,
                                 const struct dataset_split *train, const struct dataset_split *test)
 {
-    struct dataset_content content = {.train = train, .test = test};
-    const char **names;
+    struct class_names names;
     char train_count[32], test_count[32], shape[64];
-    enum status status = split_names(options->class_names, &names, &content.class_count);
-    content.class_names = names;
+    enum status status = class_names_parse(&names, options->class_names);
+    const struct dataset_content content = {train, test, (const char *const *)names.names, names.count};
     if (!status)
         status = dataset_write(path, &content, options->overwrite);
     if (!status)
         log_print("%s: %s training and %s test images of %s\n", path, text_count(train_count, train->count),
                   text_count(test_count, test->count), shape_text(shape, train->shape));
-    free(names);
+    class_names_destroy(&names);
     return status;
 }
 

@@ -44,6 +44,13 @@ expect_match '^plain.h5: 3 training and 2 test images of 2x3x1$'
 expect_exit 0 cnn-data import idx --train-images train-images.gz --train-labels=train-labels.gz --test-images test-images.gz \
     --test-labels test-labels.gz --class-names 'T-shirt/top,Größe,c d' zipped.h5
 cmp plain.h5 zipped.h5 || fail "gzipped files give another dataset"
+printf '%s\n' T-shirt/top Größe 'c d' >names.txt
+expect_exit 0 "${idx[@]}" --class-names @names.txt named.h5
+cmp plain.h5 named.h5 || fail "names from a file give another dataset"
+seq -f 'class number %07.0f' 0 4999 >names.txt
+expect_exit 0 "${idx[@]}" --class-names @names.txt many.h5
+h5dump -a /train/labels/class_names many.h5 | grep -qF '"class number 0004999"' || fail "5000 class names are too many"
+expect_exit 0 cnn-data info many.h5
 
 {
     echo '0,1,2,3,4,5,1'
@@ -131,6 +138,9 @@ expect_error 2 'all.csv|5 samples|1 to 4' "${csv[@]}" --train all.csv --test-las
 expect_error 2 '--shape' cnn-data import csv --train all.csv --test-last 2 --shape 8by8 new.h5
 expect_error 2 '--max' "${csv[@]}" --train all.csv --test-last 2 --max 0 new.h5
 expect_error 2 'name 2 is empty' "${idx[@]}" --class-names a,,c new.h5
+expect_error 3 'nowhere: no such file' "${idx[@]}" --class-names @nowhere new.h5
+printf 'a\n\nc\n' >names.txt
+expect_error 3 'names.txt:2: the name of class 1 is empty' "${idx[@]}" --class-names @names.txt new.h5
 expect_error 2 'FILE.h5 is missing' cnn-data info
 
 # --- nothing is overwritten ----------------------------------------------------------------------------------------------

@@ -1,0 +1,16 @@
+#pragma once
+/* The names of classes as people give them: "a,b,c", or in a file with a name per line. */
+#include "core/status.h"
+
+#include <stddef.h>
+
+struct class_names {
+    char **names; /* (count), owned; NULL: none */
+    size_t count;
+};
+
+/* `text`: the names of the classes 0, 1, ... separated by commas; "@FILE": a file, plain or gzipped, with a
+ * name per line; "": no names. STATUS_USAGE, and for what is in the file STATUS_DATA: a name that is empty,
+ * or more than DATASET_CLASSES_MAX. class_names_destroy frees; on failure there is nothing to free. */
+enum status class_names_parse(struct class_names *list, const char *text);
+void class_names_destroy(struct class_names *list);
