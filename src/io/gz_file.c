@@ -46,11 +46,13 @@ static enum status failure(struct gz_file *file)
     return status_set(STATUS_DATA, "%s: damaged gzip file: %s", file->path, message);
 }
 
+/* The last byte is read alone: after a large block that ends with the data, zlib takes a file that is cut
+ * within its check sum for a whole one. */
 enum status gz_read(struct gz_file *file, void *buffer, size_t bytes, const char *what)
 {
     size_t done = 0;
     while (done < bytes) {
-        size_t wanted = bytes - done < READ_MAX ? bytes - done : READ_MAX;
+        size_t rest = bytes - done, wanted = rest == 1 ? 1 : rest <= READ_MAX ? rest - 1 : READ_MAX;
         int got = gzread(file->handle, (char *)buffer + done, (unsigned)wanted);
         if (got <= 0)
             break;
