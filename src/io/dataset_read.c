@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -95,10 +96,40 @@ static void *array_memory(const struct dataset_split *split, const struct array 
     return memory;
 }
 
+/* Chunks that the array is laid out in; 1 where it is not chunked. */
+static double chunk_count(const struct array *a)
+{
+    hsize_t chunk[H5S_MAX_RANK];
+    double count = 1;
+    hid_t properties = H5Dget_create_plist(a->id);
+    if (properties >= 0 && H5Pget_layout(properties) == H5D_CHUNKED &&
+        H5Pget_chunk(properties, H5S_MAX_RANK, chunk) == a->rank)
+        for (int i = 0; i < a->rank; i++)
+            count *= ceil((double)a->dims[i] / (double)chunk[i]);
+    if (properties >= 0)
+        H5Pclose(properties);
+    return count;
+}
+
+/* A damaged chunk size can mean more chunks than the file has bytes, which HDF5 would look for one by one,
+ * for hours. */
+static enum status check_chunks(const struct dataset_split *split, const struct array *a)
+{
+    struct stat info;
+    double chunks = chunk_count(a);
+    if (stat(split->path, &info) == 0 && chunks > 1 && chunks > (double)info.st_size)
+        return wrong(split, a->name, ": %.0f chunks in a file of %lld bytes: the file is damaged", chunks,
+                     (long long)info.st_size);
+    return STATUS_OK;
+}
+
 static enum status array_read(const struct dataset_split *split, const struct array *a, hid_t type,
                               void *memory)
 {
     char cause[H5_FAILURE_MAX];
+    enum status status = check_chunks(split, a);
+    if (status)
+        return status;
     if (H5Dread(a->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, memory) < 0)
         return wrong(split, a->name, ": cannot be read, the file is damaged or needs a filter: %s",
                      h5_failure(cause));

@@ -46,6 +46,7 @@ static herr_t note_failure(hid_t stack, void *unused)
 
 void h5_quiet(void)
 {
+    H5dont_atexit(); /* which, after a damaged file, may complain; every file is closed by then */
     H5Eset_auto2(H5E_DEFAULT, note_failure, NULL);
 }
 
