@@ -2,8 +2,6 @@
 
 #include "core/log.h"
 
-#include <mpi.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +20,15 @@ static bool launched(void)
 
 enum status comm_create(struct comm *comm, int *argc, char ***argv)
 {
-    *comm = (struct comm){.size = 1};
+    *comm = (struct comm){.size = 1, .world = MPI_COMM_NULL};
     if (gethostname(comm->host, sizeof comm->host - 1))
         strcpy(comm->host, "unknown host");
     if (launched()) {
         int provided;
-        if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+        if (MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS)
             return status_set(STATUS_INTERNAL, "MPI did not start");
+        comm->world = MPI_COMM_WORLD;
+        comm->threads = provided == MPI_THREAD_MULTIPLE;
         MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank);
         MPI_Comm_size(MPI_COMM_WORLD, &comm->size);
     }
@@ -43,30 +43,42 @@ void comm_destroy(struct comm *comm)
     MPI_Finalized(&ended);
     if (started && !ended)
         MPI_Finalize();
-    *comm = (struct comm){.size = 1};
+    *comm = (struct comm){.size = 1, .world = MPI_COMM_NULL};
 }
 
-static void broadcast(void *data, int bytes, int root)
+/* MPI counts in int. */
+enum { PIECE_MAX = 1 << 26 };
+
+static void broadcast(const struct comm *comm, void *data, size_t bytes, int root)
 {
-    MPI_Bcast(data, bytes, MPI_BYTE, root, MPI_COMM_WORLD);
+    for (size_t done = 0; done < bytes; done += PIECE_MAX) {
+        size_t left = bytes - done;
+        MPI_Bcast((char *)data + done, left < PIECE_MAX ? (int)left : PIECE_MAX, MPI_BYTE, root, comm->world);
+    }
+}
+
+void comm_broadcast(const struct comm *comm, void *data, size_t bytes)
+{
+    if (comm->size > 1)
+        broadcast(comm, data, bytes, 0);
 }
 
 enum status comm_broadcast_text(const struct comm *comm, enum status status, char **text)
 {
     if (comm->size == 1)
         return status;
-    int length = comm->rank == 0 && !status ? (int)strlen(*text) + 1 : 0;
-    broadcast(&length, sizeof length, 0);
+    size_t length = comm->rank == 0 && !status ? strlen(*text) + 1 : 0;
+    comm_broadcast(comm, &length, sizeof length);
     if (length == 0)
         return comm_agree(comm, status);
     if (comm->rank != 0) {
-        *text = malloc((size_t)length);
+        *text = malloc(length);
         if (!*text)
-            status = status_no_memory("a text", (unsigned)length);
+            status = status_no_memory("a text", length);
     }
     status = comm_agree(comm, status);
     if (!status)
-        broadcast(*text, length, 0);
+        comm_broadcast(comm, *text, length);
     return status;
 }
 
@@ -87,11 +99,11 @@ enum status comm_agree(const struct comm *comm, enum status status)
         enum status status;
         char text[STATUS_MESSAGE_MAX];
     } message = {.status = status};
-    MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, MPI_COMM_WORLD);
+    MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm->world);
     if (worst.severity == 0)
         return STATUS_OK;
     snprintf(message.text, sizeof message.text, "rank %d on %.200s: %.1500s", comm->rank, comm->host,
              status_message());
-    broadcast(&message, sizeof message, worst.rank);
+    broadcast(comm, &message, sizeof message, worst.rank);
     return status_set(message.status, "%s", message.text);
 }

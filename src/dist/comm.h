@@ -3,6 +3,8 @@
  * MPI, so that it starts at once and needs no daemon. */
 #include "core/status.h"
 
+#include <mpi.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { COMM_HOST_MAX = 256 };
@@ -10,6 +12,8 @@ enum { COMM_HOST_MAX = 256 };
 struct comm {
     int rank, size;
     char host[COMM_HOST_MAX];
+    MPI_Comm world; /* all ranks; MPI_COMM_NULL where MPI was not started */
+    bool threads;   /* any thread may call MPI at any time (MPI_THREAD_MULTIPLE) */
 };
 
 /* Collective: starts MPI where a launcher's environment is seen, and tells the log who this rank is. `comm`
@@ -18,6 +22,9 @@ enum status comm_create(struct comm *comm, int *argc, char ***argv);
 
 /* Collective: ends MPI, where it was started. */
 void comm_destroy(struct comm *comm);
+
+/* Collective: rank 0's `bytes` bytes become everybody's. Any number of them. */
+void comm_broadcast(const struct comm *comm, void *data, size_t bytes);
 
 /* Collective: rank 0's text of any length becomes everybody's. On rank 0 `text` is given, elsewhere set to
  * memory that the caller frees. `status` is rank 0's, if it failed to get the text: all ranks then return it,

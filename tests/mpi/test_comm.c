@@ -1,0 +1,92 @@
+/* What ranks tell each other. ranks: 1 2 3 5 */
+#include "core/log.h"
+#include "support/mpi_group.h"
+#include "support/scratch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_ranks(void **state)
+{
+    (void)state;
+    const struct comm *comm = &mpi_group_comm;
+    int rank, size;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    assert_int_equal(comm->rank, rank);
+    assert_int_equal(comm->size, size);
+    assert_true(comm->threads);
+    assert_int_equal(log_is_speaker(), rank == 0);
+}
+
+/* More bytes than one message takes, so that the pieces must be put together. */
+static void test_broadcast(void **state)
+{
+    (void)state;
+    const struct comm *comm = &mpi_group_comm;
+    static const size_t sizes[] = {0, 1, 7, 4096, ((size_t)1 << 26) + 3};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        unsigned char *data = malloc(sizes[s] + 1);
+        for (size_t i = 0; i <= sizes[s]; i++)
+            data[i] = comm->rank == 0 ? (unsigned char)(i * 31 + i / 251) : 0xA5;
+        comm_broadcast(comm, data, sizes[s]);
+        size_t wrong = 0;
+        for (size_t i = 0; i < sizes[s]; i++)
+            wrong += data[i] != (unsigned char)(i * 31 + i / 251);
+        assert_int_equal(wrong, 0);
+        if (comm->rank > 0)
+            assert_int_equal(data[sizes[s]], 0xA5);
+        free(data);
+    }
+}
+
+static void test_broadcast_text(void **state)
+{
+    (void)state;
+    const struct comm *comm = &mpi_group_comm;
+    char given[] = "a text", *text = comm->rank == 0 ? given : NULL;
+    assert_done(comm_broadcast_text(comm, STATUS_OK, &text));
+    assert_string_equal(text, "a text");
+    if (comm->rank > 0)
+        free(text);
+    text = NULL;
+    enum status status = comm->rank == 0 ? status_set(STATUS_USAGE, "no such file") : STATUS_OK;
+    assert_failure(comm_broadcast_text(comm, status, &text), STATUS_USAGE, "no such file", NULL);
+    assert_null(text);
+}
+
+/* The worst status wins, of equals the lowest rank's, and its message names rank and host. */
+static void test_agree(void **state)
+{
+    (void)state;
+    const struct comm *comm = &mpi_group_comm;
+    assert_int_equal(comm_agree(comm, STATUS_OK), STATUS_OK);
+    for (int guilty = 0; guilty < comm->size; guilty++) {
+        char who[64], what[64];
+        snprintf(who, sizeof who, "rank %d on ", guilty);
+        snprintf(what, sizeof what, "message %d", guilty);
+        enum status status = STATUS_OK;
+        if (comm->rank == guilty)
+            status = status_set(STATUS_CHECKPOINT, "message %d", guilty);
+        else if (comm->rank > guilty)
+            status = status_set(comm->rank % 2 ? STATUS_STOPPED : STATUS_CHECKPOINT, "not this one");
+        assert_failure(comm_agree(comm, status), STATUS_CHECKPOINT, what, comm->size > 1 ? who : NULL, NULL);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ranks),
+        cmocka_unit_test(test_broadcast),
+        cmocka_unit_test(test_broadcast_text),
+        cmocka_unit_test(test_agree),
+    };
+    return mpi_group_run(argc, argv, tests);
+}
