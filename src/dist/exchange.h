@@ -1,0 +1,40 @@
+#pragma once
+/* One step of a collective: a part of an array of floats goes to one rank while another part comes from one.
+ *
+ * Both are cut into segments, one message each, so that a segment is added while the next ones travel, a
+ * count never exceeds an int, and a rank needs memory for few segments only. Segment i of what arrives is
+ * done with, and then segment i of what leaves; EXCHANGE_DEPTH of either are on their way meanwhile:
+ *
+ *   receive    [0]  [1]  [2]  [3] ...
+ *   add             [0]  [1]  [2] ...
+ *   send       [0]  [1]  [2]  [3] ...
+ *
+ * No two ranks need be at the same segment: what one waits for, the other has posted before it waited itself.
+ */
+#include "dist/shard.h"
+
+#include <mpi.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum { EXCHANGE_DEPTH = 2, EXCHANGE_SEGMENT_MAX = 1 << 28 };
+
+/* The ranks, and what waiting and adding need. All borrowed. */
+struct exchange {
+    MPI_Comm comm;
+    int rank, size;
+    size_t segment;             /* floats of one message, 1 to EXCHANGE_SEGMENT_MAX; the same on all ranks */
+    float *scratch;             /* (EXCHANGE_DEPTH, segment) */
+    const atomic_bool *patient; /* how to wait: see struct allreduce */
+};
+
+/* What goes where. The ranges, of the same array, do not overlap; either may be empty. */
+struct exchange_step {
+    int to, from; /* ranks, which may be the same */
+    struct range sent, received;
+    bool add; /* what arrives is added to what is there; otherwise replaces it */
+};
+
+/* Does the step; returns when all has arrived, and what was sent may be overwritten. Rank `to` must be
+ * receiving as many floats from this rank, and rank `from` sending as many to it. */
+void exchange_run(const struct exchange *exchange, float *array, const struct exchange_step *step);
