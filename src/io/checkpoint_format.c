@@ -1,12 +1,12 @@
 #include "io/checkpoint_format.h"
 
+#include "io/digest.h"
 #include "io/seal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "digests are of little-endian bytes");
 
@@ -39,7 +39,7 @@ const size_t checkpoint_state_count = STATE_COUNT;
 
 char *checkpoint_digest(char out[17], const void *bytes, size_t size)
 {
-    snprintf(out, 17, "%016" PRIx64, XXH3_64bits(bytes, size));
+    snprintf(out, 17, "%016" PRIx64, digest_bytes(bytes, size));
     return out;
 }
 

@@ -8,13 +8,15 @@ enum { TABLE_CHANNELS_MAX = 16 }; /* 16 KiB of tables stay in the first cache */
 
 void dataset_destroy(struct dataset_split *split)
 {
-    free(split->images);
-    free(split->classes);
-    free(split->values);
-    for (size_t i = 0; split->class_names && i < split->outputs; i++)
-        free(split->class_names[i]);
+    if (!split->borrowed) {
+        free(split->images);
+        free(split->classes);
+        free(split->values);
+        for (size_t i = 0; split->class_names && i < split->outputs; i++)
+            free(split->class_names[i]);
+        normalization_destroy(&split->normalization);
+    }
     free(split->class_names);
-    normalization_destroy(&split->normalization);
     *split = (struct dataset_split){0};
 }
 

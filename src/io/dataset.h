@@ -24,6 +24,8 @@ struct normalization {
 };
 
 struct dataset_split {
+    bool borrowed; /* what is called "owned" below lies in a block of dataset_pack, but for the list of
+                      class_names' pointers */
     char path[1024], name[16]; /* of the file; "train" or "test": for messages */
     size_t count;
     struct shape shape;

@@ -1,16 +1,15 @@
 #include "io/seal.h"
 
 #include "core/text.h"
+#include "io/digest.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 static const char magic[] = "cnn-train checkpoint 1\n";
 static const char tail[] =
@@ -22,7 +21,6 @@ enum {
     DIGEST_AT = MAGIC_LENGTH + 27 + 27 + 6, /* behind the lines of step and bytes */
     DIGEST_LENGTH = 16,
     HEAD_LENGTH = DIGEST_AT + DIGEST_LENGTH + 1,
-    CHUNK = 1 << 20,
 };
 
 struct seal {
@@ -61,7 +59,7 @@ void seal_write(unsigned char *image, size_t size, uint64_t step)
 {
     struct seal seal = {.step = step, .bytes = size, .digest = 0};
     render(&seal, image);
-    seal.digest = XXH3_64bits(image, size);
+    seal.digest = digest_bytes(image, size);
     render(&seal, image);
 }
 
@@ -110,28 +108,10 @@ bool seal_step(const char *path, uint64_t *step)
 }
 
 /* Of the block with the digest's digits replaced by zeros, and what follows it in the file. */
-static enum status digest_file(int fd, const char *path, unsigned char block[SEAL_SIZE], uint64_t *digest)
+static enum status digest_sealed(int fd, const char *path, unsigned char block[SEAL_SIZE], uint64_t *digest)
 {
-    enum status status = STATUS_OK;
-    XXH3_state_t *state = XXH3_createState();
-    unsigned char *chunk = malloc(CHUNK);
-    if (!state || !chunk) {
-        status = status_no_memory("checking a checkpoint", CHUNK);
-        goto done;
-    }
     memset(block + DIGEST_AT, '0', DIGEST_LENGTH);
-    XXH3_64bits_reset(state);
-    XXH3_64bits_update(state, block, SEAL_SIZE);
-    ssize_t got;
-    while ((got = read_full(fd, chunk, CHUNK)) > 0)
-        XXH3_64bits_update(state, chunk, (size_t)got);
-    if (got < 0)
-        status = status_set(STATUS_CHECKPOINT, "%s: cannot be read: %s", path, strerror(errno));
-    *digest = XXH3_64bits_digest(state);
-done:
-    free(chunk);
-    XXH3_freeState(state);
-    return status;
+    return digest_rest(fd, block, SEAL_SIZE, path, STATUS_CHECKPOINT, digest);
 }
 
 static enum status check_content(int fd, const char *path, uint64_t size, bool *sealed)
@@ -154,7 +134,7 @@ static enum status check_content(int fd, const char *path, uint64_t size, bool *
         return status_set(STATUS_CHECKPOINT, "%s: truncated: %s bytes of %s are there", path, is, should);
     if (size > seal.bytes)
         return status_set(STATUS_CHECKPOINT, "%s: damaged: it has %s bytes instead of %s", path, is, should);
-    enum status status = digest_file(fd, path, block, &digest);
+    enum status status = digest_sealed(fd, path, block, &digest);
     if (status == STATUS_OK && digest != seal.digest)
         status = status_set(STATUS_CHECKPOINT,
                             "%s: damaged: its bytes are not those that were written (digest %016" PRIx64
