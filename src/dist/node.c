@@ -1,0 +1,170 @@
+#include "dist/node.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { ALIGNMENT = 64, SPARE = 1 << 20 }; /* bytes; spare: what MPI puts beside it */
+
+static void count_nodes(struct node *node, const struct comm *comm)
+{
+    int first = node->rank == 0;
+    MPI_Exscan(&first, &node->index, 1, MPI_INT, MPI_SUM, comm->world);
+    if (comm->rank == 0)
+        node->index = 0;
+    MPI_Allreduce(&first, &node->count, 1, MPI_INT, MPI_SUM, comm->world);
+    node_broadcast(node, &node->index, sizeof node->index);
+}
+
+enum status node_create(struct node *node, const struct comm *comm)
+{
+    *node = (struct node){.comm = MPI_COMM_NULL, .size = 1, .count = 1};
+    if (comm->world == MPI_COMM_NULL)
+        return STATUS_OK;
+    if (MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node->comm) !=
+        MPI_SUCCESS)
+        return status_set(STATUS_INTERNAL, "MPI does not tell which ranks share a host");
+    MPI_Comm_rank(node->comm, &node->rank);
+    MPI_Comm_size(node->comm, &node->size);
+    count_nodes(node, comm);
+    return STATUS_OK;
+}
+
+void node_destroy(struct node *node)
+{
+    if (node->comm != MPI_COMM_NULL)
+        MPI_Comm_free(&node->comm);
+    *node = (struct node){.comm = MPI_COMM_NULL, .size = 1, .count = 1};
+}
+
+void node_broadcast(const struct node *node, void *data, int bytes)
+{
+    if (node->size > 1)
+        MPI_Bcast(data, bytes, MPI_BYTE, 0, node->comm);
+}
+
+/* Rank 0's status and message become those of all. */
+static enum status follow(const struct node *node, enum status status)
+{
+    struct {
+        enum status status;
+        char text[STATUS_MESSAGE_MAX];
+    } message = {.status = status};
+    if (status)
+        strcpy(message.text, status_message());
+    node_broadcast(node, &message, sizeof message);
+    return message.status ? status_set(message.status, "%s", message.text) : STATUS_OK;
+}
+
+/* Where this MPI keeps the memory of windows: Open MPI says so, others use /dev/shm. False where it does not
+ * fit. */
+static bool find_folder(char *folder, size_t size)
+{
+    int provided, index, length = 0;
+    MPI_T_cvar_handle handle;
+    strcpy(folder, "/dev/shm");
+    if (MPI_T_init_thread(MPI_THREAD_SINGLE, &provided) != MPI_SUCCESS)
+        return true;
+    if (MPI_T_cvar_get_index("osc_sm_backing_directory", &index) == MPI_SUCCESS &&
+        MPI_T_cvar_handle_alloc(index, NULL, &handle, &length) == MPI_SUCCESS) {
+        if ((size_t)length <= size)
+            MPI_T_cvar_read(handle, folder);
+        MPI_T_cvar_handle_free(&handle);
+    }
+    MPI_T_finalize();
+    return length <= 0 || (size_t)length <= size;
+}
+
+static enum status no_room(size_t bytes, const char *folder)
+{
+    return status_set(STATUS_INTERNAL, "there is no room for %.1f MiB of shared memory in %s",
+                      (double)bytes / (1 << 20), folder);
+}
+
+/* Open MPI 4 hangs where there is no room: its rank 0 returns with an error, and the others wait for it. So
+ * this is looked into first. */
+static enum status check_room(size_t bytes)
+{
+    char folder[4096];
+    struct statvfs info;
+    if (!find_folder(folder, sizeof folder) || statvfs(folder, &info))
+        return status_set(STATUS_INTERNAL, "the folder for shared memory cannot be looked into");
+    double room = (double)info.f_bavail * (double)info.f_frsize;
+    return (double)bytes + SPARE > room ? no_room(bytes, folder) : STATUS_OK;
+}
+
+/* Takes the pages now: later, where somebody else was faster, writing to one would kill the process. Kernels
+ * before 5.14 cannot be asked to. */
+static enum status take_pages(void *data, size_t bytes)
+{
+#ifdef MADV_POPULATE_WRITE
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)data / page * page;
+    if (madvise((void *)start, (uintptr_t)data + bytes - start, MADV_POPULATE_WRITE) && errno != EINVAL)
+        return status_set(STATUS_INTERNAL, "%.1f MiB of shared memory are taken by somebody else meanwhile",
+                          (double)bytes / (1 << 20));
+#else
+    (void)data, (void)bytes;
+#endif
+    return STATUS_OK;
+}
+
+/* With errors that come back instead of ending the job. */
+static enum status allocate(const struct node *node, size_t bytes, void **base, MPI_Win *window)
+{
+    MPI_Errhandler before;
+    MPI_Comm_get_errhandler(node->comm, &before);
+    MPI_Comm_set_errhandler(node->comm, MPI_ERRORS_RETURN);
+    int failed = MPI_Win_allocate_shared(node->rank == 0 ? (MPI_Aint)bytes : 0, 1, MPI_INFO_NULL, node->comm,
+                                         base, window) != MPI_SUCCESS;
+    MPI_Comm_set_errhandler(node->comm, before);
+    MPI_Errhandler_free(&before);
+    MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, node->comm);
+    return failed ? status_set(STATUS_INTERNAL, "MPI cannot share memory between the ranks of a host")
+                  : STATUS_OK;
+}
+
+enum status node_memory_create(struct node_memory *memory, const struct node *node, size_t bytes)
+{
+    size_t all = bytes + ALIGNMENT, offset = 0;
+    MPI_Aint size;
+    int unit;
+    void *base = NULL;
+    *memory = (struct node_memory){.window = MPI_WIN_NULL};
+    enum status status = follow(node, node->rank == 0 ? check_room(all) : STATUS_OK);
+    if (!status)
+        status = allocate(node, all, &base, &memory->window);
+    if (status) {
+        memory->window = MPI_WIN_NULL;
+        return status;
+    }
+    MPI_Win_lock_all(MPI_MODE_NOCHECK, memory->window);
+    MPI_Win_shared_query(memory->window, 0, &size, &unit, &base);
+    if (node->rank == 0)
+        offset = (ALIGNMENT - (uintptr_t)base % ALIGNMENT) % ALIGNMENT;
+    node_broadcast(node, &offset, sizeof offset);
+    memory->data = (char *)base + offset;
+    status = follow(node, node->rank == 0 ? take_pages(memory->data, bytes) : STATUS_OK);
+    if (status)
+        node_memory_destroy(memory);
+    return status;
+}
+
+void node_memory_publish(const struct node_memory *memory, const struct node *node)
+{
+    MPI_Win_sync(memory->window);
+    MPI_Barrier(node->comm);
+    MPI_Win_sync(memory->window);
+}
+
+void node_memory_destroy(struct node_memory *memory)
+{
+    if (memory->data) {
+        MPI_Win_unlock_all(memory->window);
+        MPI_Win_free(&memory->window);
+    }
+    *memory = (struct node_memory){.window = MPI_WIN_NULL};
+}
