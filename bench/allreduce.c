@@ -81,7 +81,7 @@ static int find_repeats(struct bench *bench, size_t count)
 {
     double once = time_run(bench, &bench->algorithms[bench->mpi], count, 3);
     int repeats = once > ROUND_SECONDS ? 1 : (int)(ROUND_SECONDS / (once + 1e-7)) + 1;
-    comm_broadcast(&bench->comm, &repeats, sizeof repeats);
+    comm_broadcast(&bench->comm, 0, &repeats, sizeof repeats);
     return repeats;
 }
 
@@ -96,7 +96,7 @@ static size_t time_rounds(struct bench *bench, size_t count)
             bench->times[a * ROUNDS_MAX + round] = time_run(bench, &bench->algorithms[a], count, repeats);
         more = round + 1 < ROUNDS_MIN || MPI_Wtime() - start < bench->options.seconds;
         more = more && round + 1 < ROUNDS_MAX;
-        comm_broadcast(&bench->comm, &more, sizeof more);
+        comm_broadcast(&bench->comm, 0, &more, sizeof more);
     }
     bool root = bench->comm.rank == 0;
     MPI_Reduce(root ? MPI_IN_PLACE : bench->times, root ? bench->times : NULL, ALGORITHMS_MAX * ROUNDS_MAX,

@@ -6,14 +6,13 @@
 #include <string.h>
 
 static struct {
-    int rank, size;
+    int rank;
     const char *host;
-} self = {0, 1, "localhost"};
+} self = {0, "localhost"};
 
-void log_set_rank(int rank, int size, const char *host)
+void log_set_rank(int rank, const char *host)
 {
     self.rank = rank;
-    self.size = size;
     self.host = host;
 }
 
@@ -38,7 +37,7 @@ static void log_line(const char *kind, const char *format, va_list args)
     char text[4096]; /* one write per line, so that lines of several ranks do not mix */
     vsnprintf(text, sizeof text, format, args);
     fflush(stdout);
-    if (self.size > 1)
+    if (self.rank > 0)
         fprintf(stderr, "%s (rank %d on %s): %s\n", kind, self.rank, self.host, text);
     else
         fprintf(stderr, "%s: %s\n", kind, text);

@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-/* Who this process is: rank 0 to size-1, and its host, which warnings of other ranks name. `host` is borrowed
- * and must outlive every later call. Before the first call: rank 0 of 1. */
-void log_set_rank(int rank, int size, const char *host);
+/* Who this process is: its rank, and its host, which warnings of other ranks than 0 name. `host` is borrowed
+ * and must outlive every later call. Before the first call: rank 0. */
+void log_set_rank(int rank, const char *host);
 
 /* True on the rank that prints. */
 bool log_is_speaker(void);
@@ -17,8 +17,7 @@ bool log_is_speaker(void);
 /* To standard output, rank 0 only; flushed. No newline is added. */
 void log_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* To standard error, as "warning: ...\n"; where there are several ranks, "warning (rank 3 on host): ...\n".
- */
+/* To standard error, as "warning: ...\n"; on another rank than 0, "warning (rank 3 on host): ...\n". */
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* To standard error, as "error: ...\n", with the rank as above. */

@@ -32,7 +32,7 @@ enum status comm_create(struct comm *comm, int *argc, char ***argv)
         MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank);
         MPI_Comm_size(MPI_COMM_WORLD, &comm->size);
     }
-    log_set_rank(comm->rank, comm->size, comm->host);
+    log_set_rank(comm->rank, comm->host);
     return STATUS_OK;
 }
 
@@ -49,18 +49,35 @@ void comm_destroy(struct comm *comm)
 /* MPI counts in int. */
 enum { PIECE_MAX = 1 << 26 };
 
-static void broadcast(const struct comm *comm, void *data, size_t bytes, int root)
+static int piece(size_t count, size_t done)
 {
-    for (size_t done = 0; done < bytes; done += PIECE_MAX) {
-        size_t left = bytes - done;
-        MPI_Bcast((char *)data + done, left < PIECE_MAX ? (int)left : PIECE_MAX, MPI_BYTE, root, comm->world);
-    }
+    return count - done < PIECE_MAX ? (int)(count - done) : PIECE_MAX;
 }
 
-void comm_broadcast(const struct comm *comm, void *data, size_t bytes)
+void comm_broadcast(const struct comm *comm, int root, void *data, size_t bytes)
 {
+    for (size_t done = 0; comm->size > 1 && done < bytes; done += PIECE_MAX)
+        MPI_Bcast((char *)data + done, piece(bytes, done), MPI_BYTE, root, comm->world);
+}
+
+void comm_sum_counts(const struct comm *comm, uint64_t *counts, size_t count)
+{
+    for (size_t done = 0; comm->size > 1 && done < count; done += PIECE_MAX)
+        MPI_Allreduce(MPI_IN_PLACE, counts + done, piece(count, done), MPI_UINT64_T, MPI_SUM, comm->world);
+}
+
+void comm_sum_doubles(const struct comm *comm, double *values, size_t count)
+{
+    for (size_t done = 0; comm->size > 1 && done < count; done += PIECE_MAX)
+        MPI_Allreduce(MPI_IN_PLACE, values + done, piece(count, done), MPI_DOUBLE, MPI_SUM, comm->world);
+}
+
+int comm_first(const struct comm *comm, bool mine)
+{
+    int first = mine ? comm->rank : comm->size;
     if (comm->size > 1)
-        broadcast(comm, data, bytes, 0);
+        MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, comm->world);
+    return first < comm->size ? first : -1;
 }
 
 enum status comm_broadcast_text(const struct comm *comm, enum status status, char **text)
@@ -68,7 +85,7 @@ enum status comm_broadcast_text(const struct comm *comm, enum status status, cha
     if (comm->size == 1)
         return status;
     size_t length = comm->rank == 0 && !status ? strlen(*text) + 1 : 0;
-    comm_broadcast(comm, &length, sizeof length);
+    comm_broadcast(comm, 0, &length, sizeof length);
     if (length == 0)
         return comm_agree(comm, status);
     if (comm->rank != 0) {
@@ -78,7 +95,7 @@ enum status comm_broadcast_text(const struct comm *comm, enum status status, cha
     }
     status = comm_agree(comm, status);
     if (!status)
-        comm_broadcast(comm, *text, length);
+        comm_broadcast(comm, 0, *text, length);
     return status;
 }
 
@@ -102,8 +119,11 @@ enum status comm_agree(const struct comm *comm, enum status status)
     MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm->world);
     if (worst.severity == 0)
         return STATUS_OK;
-    snprintf(message.text, sizeof message.text, "rank %d on %.200s: %.1500s", comm->rank, comm->host,
-             status_message());
-    broadcast(comm, &message, sizeof message, worst.rank);
+    if (comm->rank > 0)
+        snprintf(message.text, sizeof message.text, "rank %d on %.200s: %.1500s", comm->rank, comm->host,
+                 status_message());
+    else
+        snprintf(message.text, sizeof message.text, "%s", status_message());
+    comm_broadcast(comm, worst.rank, &message, sizeof message);
     return status_set(message.status, "%s", message.text);
 }

@@ -6,6 +6,7 @@
 #include <mpi.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { COMM_HOST_MAX = 256 };
 
@@ -23,14 +24,22 @@ enum status comm_create(struct comm *comm, int *argc, char ***argv);
 /* Collective: ends MPI, where it was started. */
 void comm_destroy(struct comm *comm);
 
-/* Collective: rank 0's `bytes` bytes become everybody's. Any number of them. */
-void comm_broadcast(const struct comm *comm, void *data, size_t bytes);
+/* Collective: the bytes of rank `root` become everybody's. Any number of them. */
+void comm_broadcast(const struct comm *comm, int root, void *data, size_t bytes);
+
+/* Collective: sums over all ranks, in place. Counts are exact; of doubles, as many as are not 0 on one rank
+ * only. */
+void comm_sum_counts(const struct comm *comm, uint64_t *counts, size_t count);
+void comm_sum_doubles(const struct comm *comm, double *values, size_t count);
+
+/* Collective: the lowest rank whose `mine` is true; -1: there is none. */
+int comm_first(const struct comm *comm, bool mine);
 
 /* Collective: rank 0's text of any length becomes everybody's. On rank 0 `text` is given, elsewhere set to
  * memory that the caller frees. `status` is rank 0's, if it failed to get the text: all ranks then return it,
  * with rank 0's message. */
 enum status comm_broadcast_text(const struct comm *comm, enum status status, char **text);
 
-/* Collective: the worst status of all ranks, with the message of the lowest rank that has it; that message
- * then names the rank and its host where there are several. */
+/* Collective: the worst status of all ranks, with the message of the lowest rank that has it; the message of
+ * another rank than 0, which speaks for the job, then names that rank and its host. */
 enum status comm_agree(const struct comm *comm, enum status status);

@@ -21,10 +21,10 @@ static size_t trailing_ones(size_t added)
 }
 
 /* a += b */
-static void add(struct tree_sum *sum, float *a, const float *b)
+static void add(const struct tree_sum *sum, float *a, const float *b, size_t count)
 {
-#pragma omp parallel for simd num_threads(sum->threads) schedule(static)
-    for (size_t i = 0; i < sum->count; i++)
+#pragma omp parallel for simd num_threads(sum->threads) schedule(static) if (count > 16384)
+    for (size_t i = 0; i < count; i++)
         a[i] += b[i];
 }
 
@@ -35,26 +35,45 @@ float *tree_sum_next(struct tree_sum *sum)
     return next;
 }
 
-void tree_sum_add(struct tree_sum *sum)
+/* A range of the array that tree_sum_next gave, merged with the levels that wait for it. */
+static float *merge(const struct tree_sum *sum, size_t first, size_t count)
 {
     size_t top = trailing_ones(sum->added);
     for (size_t level = 0; level < top; level++)
-        add(sum, sum->levels[top], sum->levels[level]);
+        add(sum, sum->levels[top] + first, sum->levels[level] + first, count);
+    return sum->levels[top];
+}
+
+void tree_sum_add(struct tree_sum *sum)
+{
+    merge(sum, 0, sum->count);
     sum->added++;
 }
 
-float *tree_sum_finish(struct tree_sum *sum)
+float *tree_sum_result(const struct tree_sum *sum, size_t shards)
 {
-    float *result = NULL;
-    for (size_t level = 0; level < TREE_SUM_LEVELS_MAX && sum->added >> level; level++) {
-        if (!(sum->added >> level & 1))
+    return sum->levels[tree_sum_levels(shards) - 1];
+}
+
+void tree_sum_complete(struct tree_sum *sum, size_t first, size_t count)
+{
+    const float *result = merge(sum, first, count);
+    size_t shards = sum->added + 1;
+    for (size_t level = trailing_ones(sum->added) + 1; shards >> level; level++) {
+        if (!(shards >> level & 1))
             continue;
-        if (result)
-            add(sum, sum->levels[level], result);
+        add(sum, sum->levels[level] + first, result + first, count);
         result = sum->levels[level];
     }
-    if (!result)
-        result = tree_sum_next(sum);
+}
+
+void tree_sum_reset(struct tree_sum *sum)
+{
     sum->added = 0;
-    return result;
+}
+
+void tree_sum_none(struct tree_sum *sum)
+{
+    for (size_t i = 0; i < sum->count; i++)
+        sum->levels[0][i] = -0.0f;
 }

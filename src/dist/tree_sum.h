@@ -9,7 +9,11 @@
  *   shard      0     1        2     3              4     5
  *   levels     A0    A0+1     ..    A01+A23        A4    A4+5
  *
- * so that floor(log2(shards)) + 1 arrays are enough, one per level. */
+ * so that floor(log2(shards)) + 1 arrays are enough, one per level. The last shard's array need not be
+ * complete as a whole: what is complete of it can be summed range by range, while the rest is computed.
+ *
+ *     for every shard:    next = tree_sum_next, into which it is accumulated;  tree_sum_add, but not for the
+ * last for the last:       tree_sum_complete(range) until the ranges cover the array;  tree_sum_reset */
 #include <stddef.h>
 
 enum { TREE_SUM_LEVELS_MAX = 33 };
@@ -24,12 +28,23 @@ struct tree_sum {
     int threads;
 };
 
-/* Where the next shard is to be accumulated: an array of zeros, valid until tree_sum_add. */
+/* Where the next shard is to be accumulated: an array of zeros, valid until tree_sum_add or tree_sum_reset.
+ */
 float *tree_sum_next(struct tree_sum *sum);
 
-/* The array of tree_sum_next is complete. */
+/* The array of tree_sum_next is complete, and is not the last. */
 void tree_sum_add(struct tree_sum *sum);
 
-/* The sum of all that were added (zeros if none was), and starts anew; the array is valid until the next
- * tree_sum_next. */
-float *tree_sum_finish(struct tree_sum *sum);
+/* Where the sum of so many shards is going to stand. */
+float *tree_sum_result(const struct tree_sum *sum, size_t shards);
+
+/* The array of tree_sum_next is the last, and complete from `first` on for `count` floats: their sum stands
+ * in the result from now on. No range twice. */
+void tree_sum_complete(struct tree_sum *sum, size_t first, size_t count);
+
+/* Every range is complete: a new sum begins; the result stays until tree_sum_next. */
+void tree_sum_reset(struct tree_sum *sum);
+
+/* The sum of no shard, in the result of none: -0 everywhere, which added to any x gives the bits of x, also
+ * those of -0. */
+void tree_sum_none(struct tree_sum *sum);

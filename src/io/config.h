@@ -11,6 +11,8 @@
 enum { CONFIG_LAYERS_MAX = 4096, CONFIG_KEYS_MAX = 64 };
 
 enum config_optimizer { CONFIG_SGD };
+enum config_allreduce { CONFIG_RING, CONFIG_TREE, CONFIG_MPI };
+enum config_overlap { CONFIG_OVERLAP_AUTO, CONFIG_OVERLAP_YES, CONFIG_OVERLAP_NO };
 enum config_schedule { CONFIG_CONSTANT, CONFIG_STEP, CONFIG_COSINE };
 
 struct config {
@@ -41,7 +43,12 @@ struct config {
         double final_lr; /* of cosine */
     } train;
     struct {
-        size_t shards; /* 0: as many as ranks */
+        size_t shards;                  /* 0: as many as ranks */
+        int allreduce;                  /* enum config_allreduce */
+        size_t bucket;                  /* KiB */
+        int overlap;                    /* enum config_overlap */
+        size_t check_every;             /* steps; 0: never */
+        double stall_warn, stall_abort; /* seconds; 0: never */
     } distributed;
     struct {
         size_t every, keep; /* epochs, 0: only at the end; number kept beside the best, 0: all */

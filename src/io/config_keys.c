@@ -51,6 +51,19 @@ const struct option config_keys[] = {
 
     {"distributed", "shards", OPTION_SIZE, FIELD(distributed.shards), "0", 0, 65536, NULL,
      "fixed slices of every batch, dealt out to the ranks; 0: as many as the first start has ranks"},
+    {"distributed", "allreduce", OPTION_CHOICE, FIELD(distributed.allreduce), "ring", 0, 0, "ring|tree|mpi",
+     "how the ranks sum their gradients; tree: the same bits for any power of two of ranks; mpi: "
+     "MPI_Allreduce"},
+    {"distributed", "bucket", OPTION_SIZE, FIELD(distributed.bucket), "1024", 1, 1 << 22, NULL,
+     "KiB of gradients that are summed at a time"},
+    {"distributed", "overlap", OPTION_CHOICE, FIELD(distributed.overlap), "auto", 0, 0, "auto|yes|no",
+     "sum gradients while backward computes the next ones; auto: what is faster in the first steps"},
+    {"distributed", "check_every", OPTION_SIZE, FIELD(distributed.check_every), "100", 0, 1e9, NULL,
+     "steps from one comparison of the ranks' weights to the next; 0: never"},
+    {"distributed", "stall_warn", OPTION_REAL, FIELD(distributed.stall_warn), "30", 0, 1e6, NULL,
+     "seconds that a rank waits for others before it says for whom; 0: never"},
+    {"distributed", "stall_abort", OPTION_REAL, FIELD(distributed.stall_abort), "600", 0, 1e6, NULL,
+     "seconds that a rank waits for others before it ends the job; 0: for ever"},
 
     {"checkpoint", "every", OPTION_SIZE, FIELD(checkpoint.every), "1", 0, 1e6, NULL,
      "epochs from one checkpoint to the next; 0: only at the end"},

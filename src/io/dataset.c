@@ -34,16 +34,26 @@ size_t dataset_bytes(size_t count, struct shape shape, size_t element)
     return bytes <= memory && bytes < (double)SIZE_MAX / 2 ? count * shape_count(shape) * element : 0;
 }
 
-enum status normalization_copy(struct normalization *to, const struct normalization *from)
+enum status normalization_create(struct normalization *n, bool present, size_t channels)
 {
-    size_t bytes = from->channels * sizeof *from->mean;
-    *to = (struct normalization){from->present, from->channels, malloc(bytes), malloc(bytes)};
-    if (!to->mean || !to->std) {
-        normalization_destroy(to);
+    size_t bytes = channels * sizeof *n->mean;
+    *n = (struct normalization){present, channels, calloc(channels, sizeof *n->mean), malloc(bytes)};
+    if (!n->mean || !n->std) {
+        normalization_destroy(n);
         return status_no_memory("the normalization", bytes);
     }
-    memcpy(to->mean, from->mean, bytes);
-    memcpy(to->std, from->std, bytes);
+    for (size_t c = 0; c < channels; c++)
+        n->std[c] = 1;
+    return STATUS_OK;
+}
+
+enum status normalization_copy(struct normalization *to, const struct normalization *from)
+{
+    enum status status = normalization_create(to, from->present, from->channels);
+    if (status)
+        return status;
+    memcpy(to->mean, from->mean, from->channels * sizeof *from->mean);
+    memcpy(to->std, from->std, from->channels * sizeof *from->std);
     return STATUS_OK;
 }
 

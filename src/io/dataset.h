@@ -70,6 +70,7 @@ bool dataset_shape_possible(struct shape shape);
  */
 size_t dataset_bytes(size_t count, struct shape shape, size_t element);
 
-/* Copies; STATUS_INTERNAL for want of memory. */
+/* One that changes nothing; one like another. STATUS_INTERNAL for want of memory. */
+enum status normalization_create(struct normalization *normalization, bool present, size_t channels);
 enum status normalization_copy(struct normalization *to, const struct normalization *from);
 void normalization_destroy(struct normalization *normalization);

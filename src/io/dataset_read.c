@@ -209,13 +209,7 @@ static enum status read_normalization(struct dataset_split *split, const struct 
         enum status status = read_list(split, a, "mean", &n->mean);
         return status ? status : read_list(split, a, "std", &n->std);
     }
-    n->mean = calloc(n->channels, sizeof *n->mean);
-    n->std = malloc(n->channels * sizeof *n->std);
-    if (!n->mean || !n->std)
-        return status_no_memory("the normalization", n->channels * sizeof *n->mean);
-    for (size_t c = 0; c < n->channels; c++)
-        n->std[c] = 1;
-    return STATUS_OK;
+    return normalization_create(n, false, n->channels);
 }
 
 static enum status read_images(struct dataset_split *split, hid_t file)

@@ -73,6 +73,7 @@ static enum status predict(const struct arguments *a)
     struct checkpoint_info info = {0};
     struct dataset_split split = {0};
     struct network network = {0};
+    const struct comm alone = {.size = 1};
     struct loss_sum sum;
     float *probabilities = NULL;
     enum status status = checkpoint_read_info(a->operands[CHECKPOINT], &info);
@@ -90,7 +91,7 @@ static enum status predict(const struct arguments *a)
         status = status_no_memory("predictions", split.count * k * sizeof *probabilities);
         goto done;
     }
-    status = evaluation_run(&network, &split, &info.normalization, &sum, NULL, probabilities);
+    status = evaluation_run(&network, &alone, &split, &info.normalization, &sum, NULL, probabilities);
     struct predictions predictions = {
         .split = splits[a->split],
         .count = split.count,

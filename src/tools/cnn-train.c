@@ -10,6 +10,8 @@
 #include "train/benchmark.h"
 #include "train/evaluation.h"
 #include "train/job.h"
+#include "train/signals.h"
+#include "train/state.h"
 #include "train/trainer.h"
 
 #include <stdio.h>
@@ -17,7 +19,7 @@
 #include <string.h>
 
 static const char usage[] = "usage: cnn-train [options] CONFIG.ini\n"
-                            "       mpirun -np 1 cnn-train [options] CONFIG.ini\n"
+                            "       mpirun -np RANKS cnn-train [options] CONFIG.ini\n"
                             "\n"
                             "Trains the convolutional network of CONFIG.ini; leaves checkpoints and "
                             "metrics.csv in the run's output folder.\n"
@@ -25,8 +27,10 @@ static const char usage[] = "usage: cnn-train [options] CONFIG.ini\n"
 
 static const char notes[] =
     "\n"
-    "Threads: OMP_NUM_THREADS, by default all cores. Exit codes: 0 done, 1 internal, 2 usage or\n"
-    "configuration, 3 data, 4 checkpoint or output folder, 5 diverged.\n";
+    "Threads per rank: OMP_NUM_THREADS, by default the cores that the rank may run on. Exit codes: 0 done, 1 "
+    "internal, 2 usage or\n"
+    "configuration, 3 data, 4 checkpoint or output folder, 5 diverged, 85 stopped on request (SIGTERM,\n"
+    "SIGINT or SIGUSR1) with a checkpoint: --resume goes on.\n";
 
 enum { CHECKED_SAMPLES = 4 };
 
@@ -128,7 +132,7 @@ static enum status train(struct job *job, const struct arguments *a, const struc
     struct config effective =
         *job->config; /* the data's shape with it, so that a checkpoint tells what it takes */
     effective.network.input = job->network.input;
-    enum status status = config_text(&effective, &text);
+    enum status status = comm_agree(job->comm, config_text(&effective, &text));
     if (!status)
         status = trainer_run(job, start, text, a->steps);
     free(text);
@@ -138,7 +142,7 @@ static enum status train(struct job *job, const struct arguments *a, const struc
 static enum status evaluate(struct job *job, const char *path)
 {
     size_t k = network_outputs(&job->network);
-    struct checkpoint_info info = {0};
+    struct normalization normalization = {0};
     struct loss_sum sum;
     uint64_t *confusion = NULL;
     if (!job->has_data)
@@ -146,22 +150,21 @@ static enum status evaluate(struct job *job, const char *path)
                           job->config->path);
     if (!job->has_test)
         return status_set(STATUS_DATA, "%s: there is no /test/images to evaluate on", job->config->data.file);
-    enum status status = checkpoint_read_info(path, &info);
-    if (!status)
-        status = job_bind(job, false);
-    if (!status)
-        status = checkpoint_read_model(path, &job->network);
+    enum status status = job_bind(job, false);
     if (!status && job->test.classes && !(confusion = calloc(k * k, sizeof *confusion)))
         status = status_no_memory("a confusion matrix", k * k * sizeof *confusion);
+    status = comm_agree(job->comm, status);
     if (!status)
-        status = evaluation_run(&job->network, &job->test, &info.normalization, &sum, confusion, NULL);
+        status = state_load(job->comm, path, &job->network, &normalization);
+    if (!status)
+        status = evaluation_run(&job->network, job->comm, &job->test, &normalization, &sum, confusion, NULL);
     if (!status && confusion)
         evaluation_print_confusion(confusion, k, job->test.class_names);
     if (!status && sum.tries)
         log_print("test: loss %.4f accuracy %.4f\n", loss_mean(sum), loss_accuracy(sum));
     else if (!status)
         log_print("test: loss %.4f\n", loss_mean(sum));
-    checkpoint_info_destroy(&info);
+    normalization_destroy(&normalization);
     free(confusion);
     return status;
 }
@@ -206,10 +209,9 @@ static enum status run_job(const struct comm *comm, const struct config *config,
     enum status status = STATUS_OK;
     if (trains(a)) {
         const char *resume = !strcmp(a->resume, newest) ? "" : a->resume;
-        status = start_find(&start, config, a->resume[0] ? resume : NULL, a->overwrite,
+        status = start_find(&start, comm, config, a->resume[0] ? resume : NULL, a->overwrite,
                             a->init[0] ? a->init : NULL);
     }
-    status = comm_agree(comm, status);
     if (!status)
         status = job_open(&job, comm, config, start.shards);
     if (status)
@@ -217,11 +219,11 @@ static enum status run_job(const struct comm *comm, const struct config *config,
     if (a->evaluate[0])
         status = evaluate(&job, a->evaluate);
     else if (a->check_gradients)
-        status = check_gradients(&job, a->init);
+        status = comm_agree(comm, check_gradients(&job, a->init));
     else if (a->benchmark[0])
         status = benchmark_run(&job, a->seconds);
     else
-        status = job_print(&job);
+        status = comm_agree(comm, job_print(&job));
     if (!status && trains(a))
         status = train(&job, a, &start);
     job_close(&job);
@@ -237,13 +239,10 @@ static enum status run(const struct comm *comm, int argc, char **argv)
     if (arguments_want_help(argc, argv))
         a = (struct arguments){.help = true};
     else if (status && !a.version && !a.help_config)
-        return status;
+        return comm_agree(comm, status);
     if (answer(&a))
-        return STATUS_OK;
-    status = check_arguments(&a);
-    if (!status && comm->size > 1)
-        status = status_set(STATUS_USAGE, "started on %d ranks: this version trains on one; use mpirun -np 1",
-                            comm->size);
+        return comm_agree(comm, STATUS_OK);
+    status = comm_agree(comm, check_arguments(&a));
     if (status)
         return status;
     status =
@@ -262,6 +261,7 @@ int main(int argc, char **argv)
 {
     struct comm comm;
     threads_prepare(argv);
+    signals_prepare();
     enum status status = comm_create(&comm, &argc, &argv);
     if (!status)
         status = log_finish(run(&comm, argc, argv));

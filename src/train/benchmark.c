@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "train/display.h"
 #include "train/step.h"
+#include "train/summary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,22 +54,24 @@ static void random_source(void *user, size_t first, size_t n, float *x, int32_t 
 
 static void take_step(struct benchmark *b, uint64_t number)
 {
-    step_take(&b->step, number, b->job->batch, 1e-4, random_source, b);
+    step_take(&b->step, number, b->job->batch, 1e-4, false, random_source, b);
 }
 
-/* Whole steps until the time is up; the number of steps timed. */
+/* Whole steps for about so long; the number of steps timed, which rank 0 fixes after those that warm up. */
 static size_t time_steps(struct benchmark *b, double seconds)
 {
     uint64_t number = 0;
-    size_t count = 0;
-    for (; number < WARM_STEPS; number++)
+    size_t warm = WARM_STEPS + (b->step.reducer.choice == OVERLAP_AUTO ? 2 * REDUCER_TRIALS : 0);
+    double start = clock_seconds();
+    for (; number < warm; number++)
         take_step(b, number);
-    double start = clock_seconds(), last = start;
-    while (count < STEPS_MAX && (count < 3 || last - start < seconds)) {
+    double fits = seconds * (double)warm / (clock_seconds() - start);
+    size_t count = fits < 3 ? 3 : fits < STEPS_MAX ? (size_t)fits : STEPS_MAX;
+    comm_broadcast(b->job->comm, 0, &count, sizeof count);
+    for (size_t i = 0; i < count; i++) {
+        double before = clock_seconds();
         take_step(b, number++);
-        double now = clock_seconds();
-        b->times[count++] = now - last;
-        last = now;
+        b->times[i] = clock_seconds() - before;
     }
     return count;
 }
@@ -158,12 +161,25 @@ static void print_layers(const struct benchmark *b)
               b->job->shard_size, LAYER_REPEATS);
 }
 
+static enum status allocate(struct benchmark *b)
+{
+    const struct network *network = &b->job->network;
+    b->classes = malloc(network->batch * sizeof *b->classes);
+    b->values = malloc(network->batch * network_outputs(network) * sizeof *b->values);
+    b->times = malloc(STEPS_MAX * sizeof *b->times);
+    b->layers = calloc(LAYER_REPEATS * network->layer_count, sizeof *b->layers);
+    bool all = b->classes && b->values && b->times && b->layers;
+    return all ? STATUS_OK : status_no_memory("a benchmark", STEPS_MAX * sizeof *b->times);
+}
+
+/* Collective. */
 static enum status prepare(struct benchmark *b)
 {
     struct job *job = b->job;
     struct network *network = &job->network;
     const struct config *c = job->config;
     struct optimizer_settings settings = {c->train.momentum, c->train.nesterov, c->train.weight_decay};
+    struct step_settings step = job_step_settings(job);
     job_set_batch(job, c->train.batch);
     enum status status = job_print(job);
     if (!status)
@@ -172,16 +188,12 @@ static enum status prepare(struct benchmark *b)
         status = optimizer_create(&b->optimizer, optimizer_types[c->train.optimizer], &settings,
                                   network->parameter_count);
     if (!status)
-        status = step_create(&b->step, network, &b->optimizer, job->comm, job->shards, c->train.clip_norm,
-                             c->run.seed);
+        status = allocate(b);
+    status = comm_agree(job->comm, status);
+    if (!status)
+        status = step_create(&b->step, network, &b->optimizer, job->comm, &step);
     if (status)
         return status;
-    b->classes = malloc(network->batch * sizeof *b->classes);
-    b->values = malloc(network->batch * network_outputs(network) * sizeof *b->values);
-    b->times = malloc(STEPS_MAX * sizeof *b->times);
-    b->layers = calloc(LAYER_REPEATS * network->layer_count, sizeof *b->layers);
-    if (!b->classes || !b->values || !b->times || !b->layers)
-        return status_no_memory("a benchmark", STEPS_MAX * sizeof *b->times);
     network_init(network, c->run.seed);
     struct random_stream stream = random_stream(c->run.seed, RANDOM_INPUT, 0, 0, 0);
     for (size_t i = 0; i < network->batch * shape_count(network->input); i++)
@@ -193,7 +205,7 @@ static enum status prepare(struct benchmark *b)
 enum status benchmark_run(struct job *job, double seconds)
 {
     struct benchmark b = {.job = job};
-    enum status status = comm_agree(job->comm, prepare(&b));
+    enum status status = prepare(&b);
     if (status)
         goto done;
     size_t steps = time_steps(&b, seconds);
@@ -203,6 +215,7 @@ enum status benchmark_run(struct job *job, double seconds)
     double step = median(b.times, steps);
     log_print("%zu steps of %zu images, median %.3f ms: layers as above, then loss, sums and optimizer\n",
               steps, job->batch, 1e3 * step);
+    summary_print_communication(&b.step.reducer);
     log_print("throughput: %.1f images/s\n", (double)job->batch / step);
 done:
     step_destroy(&b.step);

@@ -3,11 +3,13 @@
 #include "core/log.h"
 #include "core/text.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,19 +23,47 @@ double clock_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* mpirun gives every rank a pseudo-terminal of no size, whatever its own output goes to. What the user sees
+ * is mpirun's, the parent's of rank 0 on the host where it was started. -1 where it is no terminal; to be
+ * closed. */
+static int launcher_terminal(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/fd/1", (long)getppid());
+    struct stat info;
+    bool device = stat(path, &info) == 0 && S_ISCHR(info.st_mode);
+    int fd = device ? open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) : -1;
+    if (fd < 0 || isatty(fd))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Columns of the terminal that shows what we print; 0: there is none. */
+static int terminal_columns(void)
+{
+    struct winsize size = {0};
+    if (!isatty(STDOUT_FILENO))
+        return 0;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    if (!getenv("OMPI_COMM_WORLD_SIZE") && !getenv("PMIX_RANK"))
+        return 80;
+    int fd = launcher_terminal();
+    if (fd < 0)
+        return 0;
+    bool sized = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    close(fd);
+    return sized ? size.ws_col : 80;
+}
+
 void display_create(struct display *display, uint64_t epochs, uint64_t steps_per_epoch)
 {
     const char *kind = getenv("TERM");
-    *display = (struct display){.terminal = isatty(STDOUT_FILENO) && !(kind && !strcmp(kind, "dumb")),
+    *display = (struct display){.terminal = terminal_columns() > 0 && !(kind && !strcmp(kind, "dumb")),
                                 .epochs = epochs,
                                 .steps_per_epoch = steps_per_epoch,
                                 .drawn = clock_seconds()};
-}
-
-static int terminal_width(void)
-{
-    struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 /* "loss 0.3124  accuracy 0.8871"; without the accuracy where there is none. Writes into `out` and returns it.
@@ -66,7 +96,7 @@ static void draw(const struct display *display, uint64_t epoch, double share, st
     char head[64];
     used += snprintf(head, sizeof head, "epoch %llu/%llu ", (unsigned long long)epoch + 1,
                      (unsigned long long)display->epochs);
-    int width = terminal_width(), room = width - used - 4;
+    int columns = terminal_columns(), width = columns > 0 ? columns : 80, room = width - used - 4;
     room = room > 30 ? 30 : room;
     char line[sizeof head + sizeof bar + sizeof what + 4];
     if (room >= 5) {

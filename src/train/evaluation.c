@@ -1,6 +1,7 @@
 #include "train/evaluation.h"
 
 #include "core/log.h"
+#include "dist/shard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,53 +9,88 @@
 
 enum { MATRIX_CLASSES_MAX = 40, PAIRS_SHOWN = 20 };
 
-/* Samples first .. first+n-1 of the split. */
-static void evaluate_batch(const struct network *network, const struct dataset_split *split,
-                           const struct normalization *normalization, size_t first, size_t n, size_t *indices,
-                           int32_t *classes, float *values, struct loss_sum *sum)
+/* What is needed beside the network. */
+struct work {
+    size_t *indices;  /* of one batch */
+    int32_t *classes; /* its labels, or */
+    float *values;    /* (batch, outputs) */
+    double *losses;   /* (batches): each batch's loss, on the rank that has it, else 0 */
+};
+
+static void work_destroy(struct work *work)
 {
-    for (size_t i = 0; i < n; i++)
-        indices[i] = first + i;
-    dataset_gather(split, normalization, indices, n, network->x, split->classes ? classes : NULL,
-                   split->values ? values : NULL, network->threads);
-    struct pass pass = network_pass(network, n);
-    network_forward(network, &pass);
-    if (split->outputs)
-        *sum = loss_add(*sum, network_loss(network, &pass, (struct labels){classes, values}, 1));
+    free(work->indices);
+    free(work->classes);
+    free(work->values);
+    free(work->losses);
 }
 
-enum status evaluation_run(const struct network *network, const struct dataset_split *split,
-                           const struct normalization *normalization, struct loss_sum *sum,
-                           uint64_t *confusion, float *probabilities)
+static enum status work_create(struct work *work, const struct network *network, size_t batches)
 {
-    size_t k = network_outputs(network), batch = network->batch;
-    size_t *indices = malloc(batch * sizeof *indices);
-    int32_t *classes = malloc(batch * sizeof *classes);
-    float *values = malloc(batch * k * sizeof *values);
-    enum status status = STATUS_OK;
+    size_t batch = network->batch, bytes = batch * network_outputs(network) * sizeof *work->values;
+    *work = (struct work){malloc(batch * sizeof *work->indices), malloc(batch * sizeof *work->classes),
+                          malloc(bytes), calloc(batches, sizeof *work->losses)};
+    bool all = work->indices && work->classes && work->values && work->losses;
+    return all ? STATUS_OK : status_no_memory("an evaluation", bytes);
+}
+
+/* Samples first .. first+n-1 of the split. */
+static struct loss_sum evaluate_batch(const struct network *network, const struct dataset_split *split,
+                                      const struct normalization *normalization, size_t first, size_t n,
+                                      const struct work *work)
+{
+    for (size_t i = 0; i < n; i++)
+        work->indices[i] = first + i;
+    dataset_gather(split, normalization, work->indices, n, network->x, split->classes ? work->classes : NULL,
+                   split->values ? work->values : NULL, network->threads);
+    struct pass pass = network_pass(network, n);
+    network_forward(network, &pass);
+    if (!split->outputs)
+        return (struct loss_sum){0};
+    return network_loss(network, &pass, (struct labels){work->classes, work->values}, 1);
+}
+
+/* Batches are summed in their order, whoever has which. */
+static void add_up(const struct comm *comm, const struct work *work, size_t batches, struct loss_sum *sum)
+{
+    uint64_t counts[] = {sum->samples, sum->hits, sum->tries};
+    comm_sum_counts(comm, counts, sizeof counts / sizeof *counts);
+    comm_sum_doubles(comm, work->losses, batches);
+    *sum = (struct loss_sum){0, counts[0], counts[1], counts[2]};
+    for (size_t b = 0; b < batches; b++)
+        sum->loss += work->losses[b];
+}
+
+enum status evaluation_run(const struct network *network, const struct comm *comm,
+                           const struct dataset_split *split, const struct normalization *normalization,
+                           struct loss_sum *sum, uint64_t *confusion, float *probabilities)
+{
+    size_t k = network_outputs(network), batch = network->batch, batches = (split->count + batch - 1) / batch;
+    struct range own = shard_owned(batches, (size_t)comm->size, (size_t)comm->rank);
+    struct work work = {0};
     *sum = (struct loss_sum){0};
-    if (normalization->channels != split->shape.c) {
-        status = status_set(STATUS_DATA, "%s: /%s/images have %zu channels, the network was trained with %zu",
-                            split->path, split->name, split->shape.c, normalization->channels);
-        goto done;
-    }
-    if (!indices || !classes || !values) {
-        status = status_no_memory("an evaluation", batch * k * sizeof *values);
-        goto done;
-    }
-    for (size_t first = 0; first < split->count; first += batch) {
-        size_t n = split->count - first < batch ? split->count - first : batch;
-        evaluate_batch(network, split, normalization, first, n, indices, classes, values, sum);
+    if (normalization->channels != split->shape.c)
+        return status_set(STATUS_DATA, "%s: /%s/images have %zu channels, the network was trained with %zu",
+                          split->path, split->name, split->shape.c, normalization->channels);
+    enum status status = comm_agree(comm, work_create(&work, network, batches));
+    if (confusion)
+        memset(confusion, 0, k * k * sizeof *confusion);
+    for (size_t b = own.first; !status && b < own.first + own.count; b++) {
+        size_t first = b * batch, n = split->count - first < batch ? split->count - first : batch;
+        struct loss_sum part = evaluate_batch(network, split, normalization, first, n, &work);
+        work.losses[b] = part.loss;
+        *sum = loss_add(*sum, part);
         const float *y = network_last(network)->y;
         for (size_t i = 0; confusion && split->classes && i < n; i++)
-            confusion[(size_t)classes[i] * k + loss_best(y + i * k, k)]++;
+            confusion[(size_t)work.classes[i] * k + loss_best(y + i * k, k)]++;
         if (probabilities)
             memcpy(probabilities + first * k, y, n * k * sizeof *y);
     }
-done:
-    free(indices);
-    free(classes);
-    free(values);
+    if (!status)
+        add_up(comm, &work, batches, sum);
+    if (!status && confusion)
+        comm_sum_counts(comm, confusion, k * k);
+    work_destroy(&work);
     return status;
 }
 

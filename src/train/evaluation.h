@@ -1,16 +1,18 @@
 #pragma once
 /* The network over a whole split, without dropout, each sample once. */
 #include "core/network.h"
+#include "dist/comm.h"
 #include "io/dataset.h"
 
-/* Loss and hits over the split, whose labels fit the network. `confusion`: (outputs, outputs) counts, row =
- * the true class, column = the one that the network takes, added to; NULL: not wanted. `probabilities`:
- * (count, outputs), what the network gives; NULL: not wanted. A split without labels gives probabilities
- * only, one whose labels are no classes leaves `confusion` alone. STATUS_DATA: the normalization is for
- * another number of channels. */
-enum status evaluation_run(const struct network *network, const struct dataset_split *split,
-                           const struct normalization *normalization, struct loss_sum *sum,
-                           uint64_t *confusion, float *probabilities);
+/* Collective. The split in batches of the network's size, dealt out to the ranks; the sums are the same on
+ * all of them, and have the same bits for any number. Loss and hits over the split, whose labels fit the
+ * network. `confusion`: (outputs, outputs) counts, row = the true class, column = the one that the network
+ * takes; NULL: not wanted. `probabilities`: (count, outputs), what the network gives, on a job of one rank;
+ * NULL: not wanted. A split without labels gives probabilities only, one whose labels are no classes leaves
+ * `confusion` alone. STATUS_DATA: the normalization is for another number of channels. */
+enum status evaluation_run(const struct network *network, const struct comm *comm,
+                           const struct dataset_split *split, const struct normalization *normalization,
+                           struct loss_sum *sum, uint64_t *confusion, float *probabilities);
 
 /* Prints a confusion matrix as a table, with recall and precision of every class; names may be NULL. Up to 40
  * classes as a matrix, more as a list of the pairs most often confused. */

@@ -3,7 +3,6 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "dist/tree_sum.h"
-#include "train/step.h"
 #include "train/summary.h"
 
 #include <omp.h>
@@ -96,6 +95,20 @@ void job_close(struct job *job)
 enum status job_bind(struct job *job, bool training)
 {
     return network_bind(&job->network, job->shard_size, training, job->threads);
+}
+
+struct step_settings job_step_settings(const struct job *job)
+{
+    const struct config *c = job->config;
+    static const enum overlap overlaps[] = {[CONFIG_OVERLAP_AUTO] = OVERLAP_AUTO,
+                                            [CONFIG_OVERLAP_YES] = OVERLAP_YES,
+                                            [CONFIG_OVERLAP_NO] = OVERLAP_NO};
+    return (struct step_settings){.shards = job->shards,
+                                  .clip_norm = c->train.clip_norm,
+                                  .seed = c->run.seed,
+                                  .allreduce = &allreduce_list[c->distributed.allreduce],
+                                  .bucket = c->distributed.bucket * 1024 / sizeof(float),
+                                  .overlap = overlaps[c->distributed.overlap]};
 }
 
 enum status job_print(struct job *job)

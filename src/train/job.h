@@ -5,6 +5,7 @@
 #include "dist/comm.h"
 #include "io/config.h"
 #include "io/dataset.h"
+#include "train/step.h"
 
 struct job {
     const struct comm *comm;     /* borrowed */
@@ -29,6 +30,9 @@ void job_set_batch(struct job *job, size_t batch);
 
 /* Binds the network for shards of a batch. */
 enum status job_bind(struct job *job, bool training);
+
+/* What a step needs to know of the job. */
+struct step_settings job_step_settings(const struct job *job);
 
 /* Prints the tables of layers and run; before job_bind. */
 enum status job_print(struct job *job);

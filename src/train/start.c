@@ -88,10 +88,10 @@ static enum status check_folder(const struct start *start, const char *folder)
     return STATUS_OK;
 }
 
-enum status start_find(struct start *start, const struct config *config, const char *resume, bool overwrite,
-                       const char *init)
+/* Local. */
+static enum status find(struct start *start, const struct config *config, const char *resume,
+                        const char *init)
 {
-    *start = (struct start){.resume = resume != NULL, .overwrite = overwrite};
     const char *file = resume ? resume : init ? init : "";
     if (strlen(file) >= sizeof start->checkpoint)
         return status_set(STATUS_USAGE, "the path %.60s... is too long", file);
@@ -101,6 +101,16 @@ enum status start_find(struct start *start, const struct config *config, const c
     else
         strcpy(start->checkpoint, file);
     return status ? status : check_folder(start, config->run.output);
+}
+
+enum status start_find(struct start *start, const struct comm *comm, const struct config *config,
+                       const char *resume, bool overwrite, const char *init)
+{
+    *start = (struct start){.resume = resume != NULL, .overwrite = overwrite};
+    enum status status = comm_agree(comm, comm->rank == 0 ? find(start, config, resume, init) : STATUS_OK);
+    if (!status)
+        comm_broadcast(comm, 0, start, sizeof *start);
+    return status;
 }
 
 enum status start_claim_folder(const struct start *start, const struct config *config)

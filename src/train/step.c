@@ -1,5 +1,7 @@
 #include "train/step.h"
 
+#include "core/denormals.h"
+
 #include <math.h>
 
 size_t step_shard_size(size_t batch, size_t shards)
@@ -8,20 +10,18 @@ size_t step_shard_size(size_t batch, size_t shards)
 }
 
 enum status step_create(struct step *step, struct network *network, struct optimizer *optimizer,
-                        const struct comm *comm, size_t shards, double clip_norm, uint64_t seed)
+                        const struct comm *comm, const struct step_settings *settings)
 {
     *step = (struct step){.network = network,
                           .optimizer = optimizer,
-                          .shards = shards,
-                          .owned = shard_owned(shards, (size_t)comm->size, (size_t)comm->rank),
-                          .clip_norm = clip_norm,
-                          .seed = seed};
+                          .settings = *settings,
+                          .owned = shard_owned(settings->shards, (size_t)comm->size, (size_t)comm->rank)};
     size_t levels = tree_sum_levels(step->owned.count), count = network->parameter_count + STEP_TAIL_COUNT;
     size_t outputs = network_outputs(network);
     size_t bytes = levels * arena_round(count * sizeof(float)) +
                    arena_round(network->batch * sizeof(int32_t)) +
                    arena_round(network->batch * outputs * sizeof(float));
-    enum status status = arena_create(&step->arena, bytes, "gradients");
+    enum status status = comm_agree(comm, arena_create(&step->arena, bytes, "gradients"));
     if (status)
         return status;
     step->sum = (struct tree_sum){.count = count, .threads = network->threads};
@@ -29,51 +29,47 @@ enum status step_create(struct step *step, struct network *network, struct optim
         step->sum.levels[i] = arena_alloc(&step->arena, count * sizeof(float));
     step->classes = arena_alloc(&step->arena, network->batch * sizeof(int32_t));
     step->values = arena_alloc(&step->arena, network->batch * outputs * sizeof(float));
-    return STATUS_OK;
+    return reducer_create(&step->reducer, comm, settings->allreduce, settings->shards, count,
+                          settings->bucket, settings->overlap, denormals_flush);
 }
 
 void step_destroy(struct step *step)
 {
+    reducer_destroy(&step->reducer);
     arena_destroy(&step->arena);
     *step = (struct step){0};
 }
 
-static const struct layer *first_not_finite(const struct network *network, size_t n)
+static void enter(const struct step *step, enum step_phase phase)
 {
-    for (size_t i = 0; i < network->layer_count; i++) {
-        const struct layer *layer = &network->layers[i];
-        if (!isfinite(optimizer_norm(layer->y, n * shape_count(layer->out), network->threads)))
-            return layer;
-    }
-    return NULL;
+    if (step->on_phase)
+        step->on_phase(step->on_phase_user, phase);
 }
 
-/* Forward and backward of one shard; everything it has to say goes into `gradients` and their tail. */
-static void shard_pass(struct step *step, size_t shard, uint64_t number, size_t batch, float *gradients,
-                       step_source *source, void *user, struct step_result *result)
+struct pass step_forward(struct step *step, size_t shard, struct range samples, uint64_t number, size_t batch,
+                         float *gradients, step_source *source, void *user, struct loss_sum *loss)
 {
-    struct range samples = shard_samples(batch, step->shards, shard);
-    if (samples.count == 0)
-        return;
     struct network *network = step->network;
+    enter(step, STEP_READ);
     source(user, samples.first, samples.count, network->x, step->classes, step->values);
     struct pass pass = network_pass(network, samples.count);
     pass.training = true;
-    pass.seed = step->seed;
+    pass.seed = step->settings.seed;
     pass.shard = (uint32_t)shard;
     pass.step = (uint32_t)number;
     pass.gradients = gradients;
+    enter(step, STEP_FORWARD);
     network_forward(network, &pass);
-    struct loss_sum loss =
-        network_loss(network, &pass, (struct labels){step->classes, step->values}, 1.0f / (float)batch);
-    network_backward(network, &pass, NULL, NULL);
-    float *tail = gradients + network->parameter_count;
+    *loss = network_loss(network, &pass, (struct labels){step->classes, step->values}, 1.0f / (float)batch);
+    return pass;
+}
+
+static void write_tail(float *tail, struct loss_sum loss)
+{
     tail[STEP_TAIL_LOSS] = (float)loss.loss;
     tail[STEP_TAIL_SAMPLES] = (float)loss.samples;
     tail[STEP_TAIL_HITS_HIGH] = (float)(loss.hits / STEP_HITS_BASE);
     tail[STEP_TAIL_HITS_LOW] = (float)(loss.hits % STEP_HITS_BASE);
-    if (!isfinite(tail[STEP_TAIL_LOSS]) && !result->culprit)
-        result->culprit = first_not_finite(network, samples.count);
 }
 
 /* What the tail says of the batch. */
@@ -86,38 +82,77 @@ static struct loss_sum read_tail(const struct network *network, const float *tai
     return sum;
 }
 
-/* The last layer with a gradient that is not finite: backward went on from there. */
-static const struct layer *last_bad_gradient(const struct network *network, const float *gradients)
+/* The last shard's array is complete from `first` to where it was complete before. */
+struct completion {
+    struct step *step;
+    size_t complete_from;
+};
+
+static void complete_from(struct completion *c, size_t first)
 {
-    for (size_t i = network->layer_count; i-- > 0;) {
-        const struct layer *layer = &network->layers[i];
-        for (size_t p = 0; p < layer->parameter_count; p++)
-            if (!isfinite(
-                    optimizer_norm(gradients + layer->parameters[p].offset, layer->parameters[p].count, 1)))
-                return layer;
-    }
-    return NULL;
+    tree_sum_complete(&c->step->sum, first, c->complete_from - first);
+    reducer_ready(&c->step->reducer, first);
+    c->complete_from = first;
 }
 
-struct step_result step_take(struct step *step, uint64_t number, size_t batch, double rate,
+static void on_ready(void *user, size_t offset, size_t count)
+{
+    (void)count;
+    complete_from(user, offset);
+}
+
+/* One shard of this rank; `completion` NULL: others follow. */
+static void take_shard(struct step *step, size_t index, uint64_t number, size_t batch, bool stop,
+                       struct completion *completion, step_source *source, void *user)
+{
+    size_t shard = step->owned.first + index;
+    struct range samples = shard_samples(batch, step->settings.shards, shard);
+    float *gradients = tree_sum_next(&step->sum), *tail = gradients + step->network->parameter_count;
+    tail[STEP_TAIL_STOP] = stop && index == 0;
+    if (samples.count > 0) {
+        struct loss_sum loss;
+        struct pass pass = step_forward(step, shard, samples, number, batch, gradients, source, user, &loss);
+        write_tail(tail, loss);
+        enter(step, STEP_BACKWARD);
+        network_backward(step->network, &pass, completion ? on_ready : NULL, completion);
+    }
+    if (completion)
+        complete_from(completion, 0);
+    else
+        tree_sum_add(&step->sum);
+}
+
+/* A rank without a shard has its vote to give all the same. */
+static void take_no_shard(struct step *step, bool stop)
+{
+    tree_sum_none(&step->sum);
+    if (stop)
+        step->sum.levels[0][step->network->parameter_count + STEP_TAIL_STOP] = 1;
+    reducer_ready(&step->reducer, 0);
+}
+
+struct step_result step_take(struct step *step, uint64_t number, size_t batch, double rate, bool stop,
                              step_source *source, void *user)
 {
     struct step_result result = {0};
     const struct network *network = step->network;
-    for (size_t i = 0; i < step->owned.count; i++) {
-        shard_pass(step, step->owned.first + i, number, batch, tree_sum_next(&step->sum), source, user,
-                   &result);
-        tree_sum_add(&step->sum);
-    }
-    const float *gradients = tree_sum_finish(&step->sum);
+    float *gradients = tree_sum_result(&step->sum, step->owned.count);
+    struct completion completion = {step, step->sum.count};
+    reducer_start(&step->reducer, gradients);
+    for (size_t i = 0; i < step->owned.count; i++)
+        take_shard(step, i, number, batch, stop, i + 1 == step->owned.count ? &completion : NULL, source,
+                   user);
+    if (step->owned.count == 0)
+        take_no_shard(step, stop);
+    tree_sum_reset(&step->sum);
+    enter(step, STEP_REDUCE);
+    reducer_finish(&step->reducer);
     result.loss = read_tail(network, gradients + network->parameter_count);
+    result.stop = gradients[network->parameter_count + STEP_TAIL_STOP] > 0;
     result.gradient_norm = optimizer_norm(gradients, network->parameter_count, network->threads);
     result.finite = isfinite(result.loss.loss) && isfinite(result.gradient_norm);
-    result.culprit_gradient = isfinite(result.loss.loss) && !result.finite;
-    if (result.culprit_gradient)
-        result.culprit = last_bad_gradient(network, gradients);
     if (result.finite)
         optimizer_step(step->optimizer, step->network, gradients, rate, result.gradient_norm,
-                       step->clip_norm);
+                       step->settings.clip_norm);
     return result;
 }

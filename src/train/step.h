@@ -1,10 +1,10 @@
 #pragma once
-/* One optimizer step: every shard of this rank forward and backward, their gradients summed in a fixed tree,
- * then the optimizer. What the ranks must know of each other rides in the tail of the gradient array, so that
- * one reduction carries all. */
+/* One optimizer step: every shard of this rank forward and backward, their gradients summed in a fixed tree
+ * and then over the ranks, while backward still computes; then the optimizer. What the ranks must know of
+ * each other rides in the tail of the gradient array, so that one reduction carries all. */
 #include "core/network.h"
 #include "core/optimizer.h"
-#include "dist/comm.h"
+#include "dist/reducer.h"
 #include "dist/shard.h"
 #include "dist/tree_sum.h"
 
@@ -14,47 +14,64 @@ enum step_tail {
     STEP_TAIL_SAMPLES,
     STEP_TAIL_HITS_HIGH, /* hits / STEP_HITS_BASE */
     STEP_TAIL_HITS_LOW,  /* the rest: so that the sum is exact up to 2^36 hits on 4096 shards */
+    STEP_TAIL_STOP,      /* ranks that were asked to stop */
     STEP_TAIL_COUNT,
 };
 enum { STEP_HITS_BASE = 4096 };
 
-struct step {
-    struct network *network;     /* borrowed; bound for training with at least the largest shard */
-    struct optimizer *optimizer; /* borrowed */
+struct step_settings {
     size_t shards;
-    struct range owned; /* shards that this rank does */
     double clip_norm;
     uint64_t seed;
-
-    struct arena arena;
-    struct tree_sum sum;
-    int32_t *classes; /* labels of one shard: (network->batch) */
-    float *values;    /* (network->batch, outputs) */
+    const struct allreduce_ops *allreduce;
+    size_t bucket; /* floats */
+    enum overlap overlap;
 };
+
+/* Where a step is, for whoever watches. */
+enum step_phase { STEP_READ, STEP_FORWARD, STEP_BACKWARD, STEP_REDUCE };
 
 /* Gives the samples first .. first+n-1 of the step's batch: x (n, h, w, c), classes (n) or values (n,
  * outputs). Called once per shard. */
 typedef void step_source(void *user, size_t first, size_t n, float *x, int32_t *classes, float *values);
 
-/* What a step did. */
+struct step {
+    struct network *network;     /* borrowed; bound for training with at least the largest shard */
+    struct optimizer *optimizer; /* borrowed */
+    struct step_settings settings;
+    struct range owned;                                  /* shards that this rank does */
+    void (*on_phase)(void *user, enum step_phase phase); /* NULL: nobody watches */
+    void *on_phase_user;
+
+    struct arena arena;
+    struct tree_sum sum;
+    struct reducer reducer;
+    int32_t *classes; /* labels of one shard: (network->batch) */
+    float *values;    /* (network->batch, outputs) */
+};
+
+/* What a step did; the same on all ranks. */
 struct step_result {
     struct loss_sum loss;
     double gradient_norm; /* before clipping */
     bool finite;          /* loss and gradient: if not, the weights were left as they were */
-
-    /* if not: the first layer whose output is not finite, or, where all are, the last whose gradient is not;
-     * NULL: none of this rank's */
-    const struct layer *culprit;
-    bool culprit_gradient;
+    bool stop;            /* some rank was asked to stop */
 };
 
+/* Collective. step_destroy, collective too, frees; it does nothing to one that is zero. */
 enum status step_create(struct step *step, struct network *network, struct optimizer *optimizer,
-                        const struct comm *comm, size_t shards, double clip_norm, uint64_t seed);
+                        const struct comm *comm, const struct step_settings *settings);
 void step_destroy(struct step *step);
 
 /* The largest shard of a batch: what the network must be bound for. */
 size_t step_shard_size(size_t batch, size_t shards);
 
-/* Takes step number `number` with a global batch of `batch` samples at learning rate `rate`. */
-struct step_result step_take(struct step *step, uint64_t number, size_t batch, double rate,
+/* Collective. Takes step number `number` with a global batch of `batch` samples at learning rate `rate`;
+ * `stop`: this rank was asked to stop. */
+struct step_result step_take(struct step *step, uint64_t number, size_t batch, double rate, bool stop,
                              step_source *source, void *user);
+
+/* What step `number` does with one shard before gradients are computed: its samples into the network,
+ * forward, and the loss with its gradient. `gradients` as in struct pass. */
+struct pass step_forward(struct step *step, size_t shard, struct range samples, uint64_t number, size_t batch,
+                         float *gradients, step_source *source, void *user, struct loss_sum *loss);

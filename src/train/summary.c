@@ -142,3 +142,14 @@ void summary_print_run(const struct summary_run *run)
               text_bytes(activations, (double)run->memory), text_bytes(arrays, bytes));
     log_print("  output        %s\n\n", c->run.output);
 }
+
+void summary_print_communication(const struct reducer *reducer)
+{
+    static const char *const ways[] = {[OVERLAP_AUTO] = "not decided yet whether to overlap with backward",
+                                       [OVERLAP_YES] = "overlapped with backward",
+                                       [OVERLAP_NO] = "after backward"};
+    if (reducer->alone || reducer->steps == 0)
+        return;
+    log_print("communication: %s, %s; exposed %.2f ms a step\n", reducer->allreduce.ops->name,
+              ways[reducer->choice], 1e3 * reducer->exposed / (double)reducer->steps);
+}

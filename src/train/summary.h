@@ -2,6 +2,7 @@
 /* The tables before the start. */
 #include "core/network.h"
 #include "dist/comm.h"
+#include "dist/reducer.h"
 #include "io/config.h"
 #include "io/dataset.h"
 
@@ -20,3 +21,6 @@ struct summary_run {
     size_t gradient_arrays;
 };
 void summary_print_run(const struct summary_run *run);
+
+/* How gradients were summed, and how long a step waited for that. Nothing where there is one rank. */
+void summary_print_communication(const struct reducer *reducer);

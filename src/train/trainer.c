@@ -3,13 +3,15 @@
 #include "core/log.h"
 #include "core/schedule.h"
 #include "core/text.h"
-#include "io/checkpoint.h"
-#include "io/file.h"
 #include "train/display.h"
 #include "train/evaluation.h"
+#include "train/fault.h"
 #include "train/metrics.h"
 #include "train/order.h"
+#include "train/signals.h"
+#include "train/state.h"
 #include "train/step.h"
+#include "train/summary.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,9 +28,10 @@ struct trainer {
     struct step step;
     struct order order;
     struct display display;
-    struct progress progress;
-    char last_checkpoint[FILE_PATH_MAX]; /* "": none yet */
-    double last_rate;                    /* of the last step */
+    struct state state;
+    struct progress *progress; /* the state's */
+    double last_rate;          /* of the last step */
+    bool stop;                 /* asked for from outside, agreed on */
 
     /* this start */
     double started, epoch_started;       /* clock_seconds */
@@ -55,87 +58,17 @@ static struct schedule make_schedule(const struct job *job)
     };
 }
 
-/* The optimizer's slots as checkpoints want them. */
-static size_t list_slots(const struct optimizer *optimizer, struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX])
-{
-    for (size_t i = 0; i < optimizer->ops->slot_count; i++)
-        slots[i] = (struct checkpoint_slot){optimizer->ops->slot_names[i], optimizer->slots[i]};
-    return optimizer->ops->slot_count;
-}
-
-static enum status restore(struct trainer *t)
-{
-    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
-    struct checkpoint_info info;
-    const char *path = t->start->checkpoint;
-    enum status status = checkpoint_read_info(path, &info);
-    if (status)
-        return status;
-    t->progress = info.progress;
-    if (info.data_digest != t->job->train.digest)
-        status = status_set(STATUS_DATA, "%s was trained on other data than %s holds now", path,
-                            t->config->data.file);
-    checkpoint_info_destroy(&info);
-    if (!status)
-        status = checkpoint_read_model(path, &t->job->network);
-    if (!status)
-        status = checkpoint_read_slots(path, &t->job->network, slots, list_slots(&t->optimizer, slots));
-    if (!status)
-        snprintf(t->last_checkpoint, sizeof t->last_checkpoint, "%s", path);
-    if (!status && t->progress.epoch < t->config->train.epochs)
-        log_print("resuming from %s: step %llu, epoch %llu of %zu\n\n", path,
-                  (unsigned long long)t->progress.step, (unsigned long long)t->progress.epoch + 1,
-                  t->config->train.epochs);
-    return status;
-}
-
-static enum status start_weights(struct trainer *t)
-{
-    t->progress = (struct progress){.seed = t->config->run.seed,
-                                    .shards = t->job->shards,
-                                    .batch = t->config->train.batch,
-                                    .best_metric = NAN};
-    network_init(&t->job->network, t->config->run.seed);
-    if (!t->start->checkpoint[0])
-        return STATUS_OK;
-    enum status status = checkpoint_read_model(t->start->checkpoint, &t->job->network);
-    if (!status)
-        log_print("starting with the weights of %s\n\n", t->start->checkpoint);
-    return status;
-}
-
 static void read_clock(struct trainer *t)
 {
     double now = clock_seconds();
-    t->progress.seconds = t->seconds_before + now - t->started;
-    t->progress.epoch_seconds = t->epoch_before + now - t->epoch_started;
+    t->progress->seconds = t->seconds_before + now - t->started;
+    t->progress->epoch_seconds = t->epoch_before + now - t->epoch_started;
 }
 
 /* Learning rate of the next step. */
 static double rate_now(const struct trainer *t)
 {
-    return schedule_rate(&t->schedule, t->progress.samples_seen);
-}
-
-static enum status write_checkpoint(struct trainer *t, bool best)
-{
-    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
-    const struct dataset_split *train = &t->job->train;
-    struct checkpoint_content content = {
-        .network = &t->job->network,
-        .slots = slots,
-        .slot_count = list_slots(&t->optimizer, slots),
-        .progress = &t->progress,
-        .normalization = job_normalization(t->job),
-        .class_names = (const char *const *)train->class_names,
-        .class_count = train->class_names ? train->outputs : 0,
-        .data_digest = train->digest,
-        .config_text = t->config_text,
-        .threads = t->job->threads,
-    };
-    enum status status = checkpoint_write(t->config->run.output, &content, best, t->last_checkpoint);
-    return status ? status
-                  : checkpoint_prune(t->config->run.output, t->config->checkpoint.keep, t->progress.step);
+    return schedule_rate(&t->schedule, t->progress->samples_seen);
 }
 
 struct batch_source {
@@ -150,21 +83,18 @@ static void gather(void *user, size_t first, size_t n, float *x, int32_t *classe
                    classes, values, source->job->threads);
 }
 
-static enum status diverged(const struct trainer *t, const struct step_result *result, double rate)
+static enum status diverged(struct trainer *t, const struct batch_source *source, size_t n, double rate)
 {
-    char culprit[LAYER_NAME_MAX + 64] = "", kept[FILE_PATH_MAX + 64] = "";
-    if (result->culprit)
-        snprintf(culprit, sizeof culprit, ", %s layer `%s`",
-                 result->culprit_gradient ? "in the gradient of" : "first in the output of",
-                 result->culprit->name);
-    if (t->last_checkpoint[0])
-        snprintf(kept, sizeof kept, " the last good checkpoint is %s;", t->last_checkpoint);
+    char kept[sizeof t->state.checkpoint + 64] = "", where[FAULT_TEXT_MAX];
+    struct fault fault = fault_find(&t->step, t->job->comm, t->progress->step, n, gather, (void *)source);
+    if (t->state.checkpoint[0])
+        snprintf(kept, sizeof kept, " the last good checkpoint is %s;", t->state.checkpoint);
     return status_set(
         STATUS_DIVERGED,
-        "step %llu: the %s is not finite at learning rate %g%s;%s try a lower train.lr, a warm-up, or "
+        "step %llu: the %s is not finite at learning rate %g, %s;%s try a lower train.lr, a warm-up, or "
         "train.clip_norm",
-        (unsigned long long)t->progress.step + 1, result->culprit_gradient ? "gradient" : "loss", rate,
-        culprit, kept);
+        (unsigned long long)t->progress->step + 1, fault.gradient ? "gradient" : "loss", rate,
+        fault_text(where, &fault, source->samples), kept);
 }
 
 /* A last step may have sent weights to where nothing is finite, with no step behind it that would notice. */
@@ -173,7 +103,7 @@ static enum status diverged_after(const struct trainer *t, const char *what)
     return status_set(
         STATUS_DIVERGED,
         "step %llu: the %s not finite after it; try a lower train.lr, a warm-up, or train.clip_norm",
-        (unsigned long long)t->progress.step, what);
+        (unsigned long long)t->progress->step, what);
 }
 
 static enum status check_weights(const struct trainer *t)
@@ -186,37 +116,49 @@ static enum status check_weights(const struct trainer *t)
 static void show_progress(struct trainer *t, size_t position)
 {
     read_clock(t);
-    double seconds = t->progress.seconds - t->seconds_before;
-    double rate = (double)(t->progress.samples_seen - t->samples_at_start) / fmax(seconds, 1e-9);
+    double seconds = t->progress->seconds - t->seconds_before;
+    double rate = (double)(t->progress->samples_seen - t->samples_at_start) / fmax(seconds, 1e-9);
     double all = (double)t->config->train.epochs * (double)t->job->train.count;
-    display_step(&t->display, t->progress.epoch, position / t->job->batch, t->progress.epoch_sum, rate,
-                 (all - (double)t->progress.samples_seen) / rate);
+    display_step(&t->display, t->progress->epoch, position / t->job->batch, t->progress->epoch_sum, rate,
+                 (all - (double)t->progress->samples_seen) / rate);
 }
 
+/* No more steps are to be taken, though the epoch may not be over. */
 static bool steps_done(const struct trainer *t)
 {
-    return t->steps && t->progress.step >= t->steps;
+    return t->stop || (t->steps && t->progress->step >= t->steps);
+}
+
+static enum status compare_replicas(const struct trainer *t)
+{
+    size_t every = t->config->distributed.check_every;
+    return every && t->progress->step % every == 0 ? state_compare(&t->state) : STATUS_OK;
 }
 
 /* Steps from where the epoch stands to its end, or to the last step wanted. */
 static enum status run_steps(struct trainer *t)
 {
     size_t count = t->job->train.count, batch = t->job->batch;
-    size_t position = (size_t)(t->progress.samples_seen - t->progress.epoch * count);
-    const size_t *samples = order_of_epoch(&t->order, t->progress.epoch);
+    size_t position = (size_t)(t->progress->samples_seen - t->progress->epoch * count);
+    const size_t *samples = order_of_epoch(&t->order, t->progress->epoch);
     while (position < count && !steps_done(t)) {
         size_t n = count - position < batch ? count - position : batch;
         double rate = rate_now(t);
         struct batch_source source = {t->job, samples + position};
-        struct step_result result = step_take(&t->step, t->progress.step, n, rate, gather, &source);
+        struct step_result result =
+            step_take(&t->step, t->progress->step, n, rate, signals_stop_asked(), gather, &source);
         if (!result.finite)
-            return diverged(t, &result, rate);
+            return diverged(t, &source, n, rate);
         t->last_rate = rate;
+        t->stop = result.stop;
         position += n;
-        t->progress.step++;
-        t->progress.samples_seen += n;
-        t->progress.epoch_sum = loss_add(t->progress.epoch_sum, result.loss);
+        t->progress->step++;
+        t->progress->samples_seen += n;
+        t->progress->epoch_sum = loss_add(t->progress->epoch_sum, result.loss);
         show_progress(t, position);
+        enum status status = compare_replicas(t);
+        if (status)
+            return status;
     }
     return STATUS_OK;
 }
@@ -232,20 +174,26 @@ static bool note_best(struct progress *progress, struct loss_sum test)
     return true;
 }
 
+/* The test data's loss at the end of an epoch. */
+static enum status test_epoch(struct trainer *t, struct loss_sum *test)
+{
+    *test = (struct loss_sum){0};
+    if (!t->job->has_test)
+        return STATUS_OK;
+    enum status status = evaluation_run(&t->job->network, t->job->comm, &t->job->test,
+                                        job_normalization(t->job), test, NULL, NULL);
+    return status || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
+}
+
 static enum status finish_epoch(struct trainer *t)
 {
     const struct config *c = t->config;
-    struct progress *p = &t->progress;
-    struct loss_sum test = {0};
+    struct progress *p = t->progress;
+    struct loss_sum test;
     double epoch_seconds = clock_seconds() - t->epoch_started;
     double images_per_s =
         (double)(p->epoch_sum.samples - t->epoch_samples_at_start) / fmax(epoch_seconds, 1e-9);
-    enum status status = STATUS_OK;
-    if (t->job->has_test)
-        status =
-            evaluation_run(&t->job->network, &t->job->test, job_normalization(t->job), &test, NULL, NULL);
-    if (!status && test.samples && !isfinite(loss_mean(test)))
-        status = diverged_after(t, "test loss is");
+    enum status status = test_epoch(t, &test);
     if (status)
         return status;
     bool best = note_best(p, test);
@@ -260,32 +208,33 @@ static enum status finish_epoch(struct trainer *t)
     t->epoch_samples_at_start = 0;
     display_epoch(&t->display, p->epoch, p->step, row.train, test, t->last_rate, images_per_s, shown, best);
     bool due = c->checkpoint.every && p->epoch % c->checkpoint.every == 0;
-    status =
-        metrics_append(c->run.output, &row); /* first: what a resumed run repeats, it drops from the file */
+    if (t->job->comm->rank == 0) /* first: what a resumed run repeats, it drops from the file */
+        status = metrics_append(c->run.output, &row);
+    status = comm_agree(t->job->comm, status);
     if (!status && (due || best || p->epoch == c->train.epochs || steps_done(t)))
-        status = write_checkpoint(t, best);
+        status = state_write(&t->state, t->config_text, best);
     return status;
 }
 
 static enum status run_epochs(struct trainer *t)
 {
     enum status status = STATUS_OK;
-    uint64_t first = t->progress.step;
-    while (!status && t->progress.epoch < t->config->train.epochs && !steps_done(t)) {
+    uint64_t first = t->progress->step;
+    while (!status && t->progress->epoch < t->config->train.epochs && !steps_done(t)) {
         status = run_steps(t);
-        if (!status && t->progress.samples_seen == (t->progress.epoch + 1) * t->job->train.count)
+        if (!status && t->progress->samples_seen == (t->progress->epoch + 1) * t->job->train.count)
             status = finish_epoch(t);
         else if (!status && !(status = check_weights(t)))
-            status = write_checkpoint(t, false);
+            status = state_write(&t->state, t->config_text, false);
     }
     if (status) {
         display_clear(&t->display);
         return status;
     }
-    if (t->progress.step == first)
+    if (t->progress->step == first)
         log_print(
             "nothing to do: %llu steps and %llu of %zu epochs are done; a larger train.epochs goes on\n",
-            (unsigned long long)first, (unsigned long long)t->progress.epoch, t->config->train.epochs);
+            (unsigned long long)first, (unsigned long long)t->progress->epoch, t->config->train.epochs);
     return STATUS_OK;
 }
 
@@ -293,39 +242,43 @@ static void print_end(struct trainer *t)
 {
     char seconds[32];
     display_clear(&t->display);
-    log_print("\n%s after %llu steps, %s", t->progress.epoch < t->config->train.epochs ? "stopped" : "done",
-              (unsigned long long)t->progress.step, text_seconds(seconds, t->progress.seconds));
-    if (isfinite(t->progress.best_metric))
-        log_print("; best test %s %.4f at step %llu", t->progress.best_metric < 0 ? "loss" : "accuracy",
-                  fabs(t->progress.best_metric), (unsigned long long)t->progress.best_step);
+    log_print("\n%s after %llu steps, %s", t->progress->epoch < t->config->train.epochs ? "stopped" : "done",
+              (unsigned long long)t->progress->step, text_seconds(seconds, t->progress->seconds));
+    if (isfinite(t->progress->best_metric))
+        log_print("; best test %s %.4f at step %llu", t->progress->best_metric < 0 ? "loss" : "accuracy",
+                  fabs(t->progress->best_metric), (unsigned long long)t->progress->best_step);
     log_print("\n");
-    if (t->last_checkpoint[0])
-        log_print("checkpoint: %s\n", t->last_checkpoint);
+    summary_print_communication(&t->step.reducer);
+    if (t->state.checkpoint[0])
+        log_print("checkpoint: %s\n", t->state.checkpoint);
 }
 
+/* Collective. */
 static enum status prepare(struct trainer *t)
 {
     struct job *job = t->job;
     const struct config *c = t->config;
     struct optimizer_settings settings = {c->train.momentum, c->train.nesterov, c->train.weight_decay};
+    struct step_settings step = job_step_settings(job);
     t->schedule = make_schedule(job);
     enum status status = job_bind(job, true);
     if (!status)
         status = optimizer_create(&t->optimizer, optimizer_types[c->train.optimizer], &settings,
                                   job->network.parameter_count);
     if (!status)
-        status = step_create(&t->step, &job->network, &t->optimizer, job->comm, job->shards,
-                             c->train.clip_norm, c->run.seed);
-    if (!status)
         status = order_create(&t->order, job->train.count, c->run.seed, c->data.shuffle);
+    status = comm_agree(job->comm, status);
     if (!status)
-        status = t->start->resume ? restore(t) : start_weights(t);
+        status = step_create(&t->step, &job->network, &t->optimizer, job->comm, &step);
     if (!status)
-        status = start_claim_folder(t->start, t->config);
-    t->seconds_before = t->progress.seconds;
-    t->epoch_before = t->progress.epoch_seconds;
-    t->samples_at_start = t->progress.samples_seen;
-    t->epoch_samples_at_start = t->progress.epoch_sum.samples;
+        status = state_begin(&t->state, t->start);
+    if (!status)
+        status =
+            comm_agree(job->comm, job->comm->rank == 0 ? start_claim_folder(t->start, t->config) : STATUS_OK);
+    t->seconds_before = t->progress->seconds;
+    t->epoch_before = t->progress->epoch_seconds;
+    t->samples_at_start = t->progress->samples_seen;
+    t->epoch_samples_at_start = t->progress->epoch_sum.samples;
     return status;
 }
 
@@ -336,11 +289,12 @@ enum status trainer_run(struct job *job, const struct start *start, const char *
                         .start = start,
                         .steps = steps,
                         .config_text = config_text,
+                        .state = {.job = job, .network = &job->network, .optimizer = &t.optimizer},
+                        .progress = &t.state.progress,
                         .last_rate = NAN};
-    enum status status = STATUS_OK;
     if (!job->has_data)
         return status_set(STATUS_USAGE, "%s: training needs data: [data] file is not set", job->config->path);
-    status = comm_agree(job->comm, prepare(&t));
+    enum status status = prepare(&t);
     if (status)
         goto done;
     display_create(&t.display, job->config->train.epochs, (job->train.count + job->batch - 1) / job->batch);
@@ -348,6 +302,9 @@ enum status trainer_run(struct job *job, const struct start *start, const char *
     status = run_epochs(&t);
     if (!status)
         print_end(&t);
+    if (!status && t.stop && t.progress->epoch < job->config->train.epochs)
+        status = status_set(STATUS_STOPPED, "stopped on request after step %llu; --resume goes on from %s",
+                            (unsigned long long)t.progress->step, t.state.checkpoint);
 done:
     order_destroy(&t.order);
     step_destroy(&t.step);

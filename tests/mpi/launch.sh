@@ -5,4 +5,4 @@
 . "$(dirname "$0")/../environment.sh"
 export CMOCKA_TEST_ABORT=1 # an assertion that fails on one rank ends the job, in which others may wait for it
 command -v mpirun >/dev/null || { echo "skipped: there is no mpirun on this machine"; exit 77; }
-exec mpirun --timeout 240 --bind-to none -np "$1" "$2" </dev/null
+exec mpirun --timeout 120 --bind-to none -np "$1" "$2" </dev/null

@@ -32,18 +32,44 @@ static void test_broadcast(void **state)
     const struct comm *comm = &mpi_group_comm;
     static const size_t sizes[] = {0, 1, 7, 4096, ((size_t)1 << 26) + 3};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        int root = (int)s % comm->size;
         unsigned char *data = malloc(sizes[s] + 1);
         for (size_t i = 0; i <= sizes[s]; i++)
-            data[i] = comm->rank == 0 ? (unsigned char)(i * 31 + i / 251) : 0xA5;
-        comm_broadcast(comm, data, sizes[s]);
+            data[i] = comm->rank == root ? (unsigned char)(i * 31 + i / 251) : 0xA5;
+        comm_broadcast(comm, root, data, sizes[s]);
         size_t wrong = 0;
         for (size_t i = 0; i < sizes[s]; i++)
             wrong += data[i] != (unsigned char)(i * 31 + i / 251);
         assert_int_equal(wrong, 0);
-        if (comm->rank > 0)
+        if (comm->rank != root)
             assert_int_equal(data[sizes[s]], 0xA5);
         free(data);
     }
+}
+
+static void test_sums(void **state)
+{
+    (void)state;
+    const struct comm *comm = &mpi_group_comm;
+    uint64_t size = (uint64_t)comm->size, rank = (uint64_t)comm->rank;
+    uint64_t counts[] = {1, rank, 1ull << 60};
+    double values[] = {1, (double)rank, rank + 1 == size ? 0.1 : 0};
+    comm_sum_counts(comm, counts, 3);
+    comm_sum_doubles(comm, values, 3);
+    assert_int_equal(counts[0], size);
+    assert_int_equal(counts[1], size * (size - 1) / 2);
+    assert_int_equal(counts[2], size << 60);
+    assert_true(values[0] == (double)size && values[1] == (double)(size * (size - 1) / 2) &&
+                values[2] == 0.1);
+}
+
+static void test_first(void **state)
+{
+    (void)state;
+    const struct comm *comm = &mpi_group_comm;
+    assert_int_equal(comm_first(comm, false), -1);
+    for (int first = 0; first < comm->size; first++)
+        assert_int_equal(comm_first(comm, comm->rank >= first), first);
 }
 
 static void test_broadcast_text(void **state)
@@ -76,17 +102,17 @@ static void test_agree(void **state)
             status = status_set(STATUS_CHECKPOINT, "message %d", guilty);
         else if (comm->rank > guilty)
             status = status_set(comm->rank % 2 ? STATUS_STOPPED : STATUS_CHECKPOINT, "not this one");
-        assert_failure(comm_agree(comm, status), STATUS_CHECKPOINT, what, comm->size > 1 ? who : NULL, NULL);
+        assert_failure(comm_agree(comm, status), STATUS_CHECKPOINT, what, guilty > 0 ? who : NULL, NULL);
+        if (guilty == 0)
+            assert_string_equal(status_message(), "message 0");
     }
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranks),
-        cmocka_unit_test(test_broadcast),
-        cmocka_unit_test(test_broadcast_text),
-        cmocka_unit_test(test_agree),
+        cmocka_unit_test(test_ranks), cmocka_unit_test(test_broadcast),      cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_first), cmocka_unit_test(test_broadcast_text), cmocka_unit_test(test_agree),
     };
     return mpi_group_run(argc, argv, tests);
 }

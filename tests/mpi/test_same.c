@@ -29,7 +29,7 @@ static void assert_same_message(void)
 {
     char first[STATUS_MESSAGE_MAX];
     snprintf(first, sizeof first, "%s", status_message());
-    comm_broadcast(&mpi_group_comm, first, sizeof first);
+    comm_broadcast(&mpi_group_comm, 0, first, sizeof first);
     assert_string_equal(status_message(), first);
 }
 

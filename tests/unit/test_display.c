@@ -135,14 +135,14 @@ static void test_only_one_rank_speaks(void **state)
 {
     (void)state;
     struct display display;
-    log_set_rank(1, 2, "elsewhere");
+    log_set_rank(1, "elsewhere");
     capture_start();
     display_create(&display, EPOCHS, STEPS);
     show(&display, 0, 10);
     display_clear(&display);
     display_epoch(&display, 1, 40, sum, test_sum, 0.05, 2000, 2.5, false);
     assert_captured("");
-    log_set_rank(0, 1, "here");
+    log_set_rank(0, "here");
 }
 
 /* Line after line over the last one, none so long that the terminal would break it. */

@@ -51,8 +51,9 @@ static void setup(struct fixture *f, const char *text, size_t shards, int thread
     assert_int_equal(
         optimizer_create(&f->optimizer, optimizer_types[0], &settings, f->network.parameter_count),
         STATUS_OK);
-    assert_int_equal(step_create(&f->step, &f->network, &f->optimizer, &comm, shards, clip_norm, 17),
-                     STATUS_OK);
+    const struct step_settings how = {
+        .shards = shards, .clip_norm = clip_norm, .seed = 17, .allreduce = &allreduce_list[0], .bucket = 100};
+    assert_int_equal(step_create(&f->step, &f->network, &f->optimizer, &comm, &how), STATUS_OK);
     array_fill(f->x, BATCH * shape_count(image), 4);
     for (size_t i = 0; i < BATCH; i++)
         f->classes[i] = (int32_t)(3 * i % OUTPUTS);
@@ -81,7 +82,7 @@ static void give(void *user, size_t first, size_t n, float *x, int32_t *classes,
 static struct step_result take(struct fixture *f, uint64_t number, size_t batch, double rate)
 {
     f->calls = 0;
-    return step_take(&f->step, number, batch, rate, give, f);
+    return step_take(&f->step, number, batch, rate, false, give, f);
 }
 
 static void assert_near(double got, double truth)
@@ -240,9 +241,6 @@ static void test_not_finite(void **state)
         *pixel = bad[b];
         struct step_result result = take(&f, 1, BATCH, RATE);
         assert_false(result.finite);
-        if (!isfinite(bad[b])) /* else only the loss overflows */
-            assert_ptr_equal(result.culprit, &f.network.layers[0]);
-        assert_false(result.culprit_gradient);
         assert_same_bits("weights", f.network.parameters, calm.network.parameters, count);
         assert_same_bits("momentum", f.optimizer.slots[0], calm.optimizer.slots[0], count);
         *pixel = before;

@@ -28,7 +28,7 @@ static float value(size_t shard, size_t i)
 static float expected(size_t first, size_t shards, size_t i)
 {
     if (shards <= 1)
-        return shards ? value(first, i) : 0;
+        return shards ? value(first, i) : -0.0f;
     size_t left = 1;
     while (2 * left < shards)
         left *= 2;
@@ -50,16 +50,30 @@ static void destroy(struct tree_sum *sum)
         free(sum->levels[i]);
 }
 
-/* Adds the shards up as step.c does, accumulating into what must be zeros. */
-static const float *add_up(struct tree_sum *sum, size_t first, size_t shards)
+/* Adds the shards up as step.c does, accumulating into what must be zeros; the last of them in ranges of
+ * `range` floats, from the end. */
+static const float *add_up_in(struct tree_sum *sum, size_t first, size_t shards, size_t range)
 {
     for (size_t shard = first; shard < first + shards; shard++) {
         float *next = tree_sum_next(sum);
         for (size_t i = 0; i < sum->count; i++)
             next[i] += value(shard, i);
-        tree_sum_add(sum);
+        if (shard + 1 < first + shards)
+            tree_sum_add(sum);
     }
-    return tree_sum_finish(sum);
+    for (size_t end = sum->count, begin; shards && end > 0; end = begin) {
+        begin = end > range ? end - range : 0;
+        tree_sum_complete(sum, begin, end - begin);
+    }
+    if (shards == 0)
+        tree_sum_none(sum);
+    tree_sum_reset(sum);
+    return tree_sum_result(sum, shards);
+}
+
+static const float *add_up(struct tree_sum *sum, size_t first, size_t shards)
+{
+    return add_up_in(sum, first, shards, sum->count);
 }
 
 static void check(struct tree_sum *sum, size_t first, size_t shards)
@@ -106,6 +120,33 @@ static void test_order(void **state)
             check(&sum, 0, shards);
             destroy(&sum);
         }
+}
+
+static void test_ranges(void **state)
+{
+    (void)state;
+    static const size_t ranges[] = {1, 7, 64, COUNT_MAX - 1, COUNT_MAX};
+    for (size_t shards = 1; shards <= SHARDS_MAX; shards++)
+        for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++) {
+            struct tree_sum whole = create(shards, COUNT_MAX, 1), parts = create(shards, COUNT_MAX, 1);
+            assert_same_bits("sum", add_up_in(&parts, 0, shards, ranges[r]), add_up(&whole, 0, shards),
+                             COUNT_MAX);
+            destroy(&whole);
+            destroy(&parts);
+        }
+}
+
+/* A rank without a shard changes no bit of what the others have, not even the sign of a zero. */
+static void test_none_is_neutral(void **state)
+{
+    (void)state;
+    static const float values[] = {0.0f, -0.0f, 1.5f, -1e-45f, INFINITY};
+    struct tree_sum sum = create(1, 1, 1);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        float with = values[i] + *add_up(&sum, 0, 0);
+        assert_same_bits("a value and none", &with, &values[i], 1);
+    }
+    destroy(&sum);
 }
 
 /* A sum knows nothing of the one before: not of more shards, not of fewer, not of none. */
@@ -160,6 +201,8 @@ int main(void)
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_order_matters),
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_none_is_neutral),
         cmocka_unit_test(test_used_again),
         cmocka_unit_test(test_ranks_make_the_same_tree),
         cmocka_unit_test(test_threads),

@@ -1,0 +1,149 @@
+#include "train/state.h"
+
+#include "core/log.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The optimizer's slots as checkpoints want them. */
+static size_t list_slots(const struct optimizer *optimizer, struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX])
+{
+    for (size_t i = 0; i < optimizer->ops->slot_count; i++)
+        slots[i] = (struct checkpoint_slot){optimizer->ops->slot_names[i], optimizer->slots[i]};
+    return optimizer->ops->slot_count;
+}
+
+/* Rank 0's arrays and progress become everybody's, where it could read them. */
+static enum status share(struct state *s, enum status status)
+{
+    const struct comm *comm = s->job->comm;
+    size_t bytes = s->network->parameter_count * sizeof(float);
+    status = comm_agree(comm, status);
+    if (status)
+        return status;
+    comm_broadcast(comm, 0, &s->progress, sizeof s->progress);
+    comm_broadcast(comm, 0, s->network->parameters, bytes);
+    for (size_t i = 0; i < s->optimizer->ops->slot_count; i++)
+        comm_broadcast(comm, 0, s->optimizer->slots[i], bytes);
+    return STATUS_OK;
+}
+
+/* Rank 0 only. */
+static enum status read_checkpoint(struct state *s, const char *path)
+{
+    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
+    struct checkpoint_info info;
+    enum status status = checkpoint_read_info(path, &info);
+    if (status)
+        return status;
+    s->progress = info.progress;
+    if (info.data_digest != s->job->train.digest)
+        status = status_set(STATUS_DATA, "%s was trained on other data than %s holds now", path,
+                            s->job->config->data.file);
+    checkpoint_info_destroy(&info);
+    if (!status)
+        status = checkpoint_read_model(path, s->network);
+    if (!status)
+        status = checkpoint_read_slots(path, s->network, slots, list_slots(s->optimizer, slots));
+    return status;
+}
+
+static enum status restore(struct state *s, const struct start *start)
+{
+    size_t epochs = s->job->config->train.epochs;
+    enum status status =
+        share(s, s->job->comm->rank == 0 ? read_checkpoint(s, start->checkpoint) : STATUS_OK);
+    if (status)
+        return status;
+    snprintf(s->checkpoint, sizeof s->checkpoint, "%s", start->checkpoint);
+    if (s->progress.epoch < epochs)
+        log_print("resuming from %s: step %llu, epoch %llu of %zu\n\n", start->checkpoint,
+                  (unsigned long long)s->progress.step, (unsigned long long)s->progress.epoch + 1, epochs);
+    return STATUS_OK;
+}
+
+enum status state_begin(struct state *s, const struct start *start)
+{
+    const struct config *c = s->job->config;
+    if (start->resume)
+        return restore(s, start);
+    s->progress = (struct progress){
+        .seed = c->run.seed, .shards = s->job->shards, .batch = c->train.batch, .best_metric = NAN};
+    network_init(s->network, c->run.seed);
+    if (!start->checkpoint[0])
+        return STATUS_OK;
+    enum status status =
+        share(s, s->job->comm->rank == 0 ? checkpoint_read_model(start->checkpoint, s->network) : STATUS_OK);
+    if (!status)
+        log_print("starting with the weights of %s\n\n", start->checkpoint);
+    return status;
+}
+
+enum status state_write(struct state *s, const char *config_text, bool best)
+{
+    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
+    const struct dataset_split *train = &s->job->train;
+    const struct config *c = s->job->config;
+    struct checkpoint_content content = {
+        .network = s->network,
+        .slots = slots,
+        .slot_count = list_slots(s->optimizer, slots),
+        .progress = &s->progress,
+        .normalization = job_normalization(s->job),
+        .class_names = (const char *const *)train->class_names,
+        .class_count = train->class_names ? train->outputs : 0,
+        .data_digest = train->digest,
+        .config_text = config_text,
+        .threads = s->job->threads,
+    };
+    enum status status = STATUS_OK;
+    if (s->job->comm->rank == 0)
+        status = checkpoint_write(c->run.output, &content, best, s->checkpoint);
+    if (!status && s->job->comm->rank == 0)
+        status = checkpoint_prune(c->run.output, c->checkpoint.keep, s->progress.step);
+    status = comm_agree(s->job->comm, status);
+    if (!status)
+        comm_broadcast(s->job->comm, 0, s->checkpoint, sizeof s->checkpoint);
+    return status;
+}
+
+/* Local. */
+static enum status read_for_use(const char *path, struct network *network,
+                                struct normalization *normalization)
+{
+    struct checkpoint_info info;
+    enum status status = checkpoint_read_info(path, &info);
+    if (status)
+        return status;
+    status = normalization_copy(normalization, &info.normalization);
+    checkpoint_info_destroy(&info);
+    return status ? status : checkpoint_read_model(path, network);
+}
+
+enum status state_load(const struct comm *comm, const char *path, struct network *network,
+                       struct normalization *normalization)
+{
+    *normalization = (struct normalization){0};
+    enum status status =
+        comm_agree(comm, comm->rank == 0 ? read_for_use(path, network, normalization) : STATUS_OK);
+    if (status)
+        return status;
+    struct normalization shared = *normalization;
+    comm_broadcast(comm, 0, &shared, sizeof shared);
+    if (comm->rank > 0)
+        status = normalization_create(normalization, shared.present, shared.channels);
+    status = comm_agree(comm, status);
+    if (status)
+        return status;
+    comm_broadcast(comm, 0, normalization->mean, normalization->channels * sizeof *normalization->mean);
+    comm_broadcast(comm, 0, normalization->std, normalization->channels * sizeof *normalization->std);
+    comm_broadcast(comm, 0, network->parameters, network->parameter_count * sizeof *network->parameters);
+    return STATUS_OK;
+}
+
+enum status state_compare(const struct state *s)
+{
+    (void)s;
+    return STATUS_OK;
+}
