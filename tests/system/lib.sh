@@ -105,3 +105,18 @@ find_python()
     done
     return 1
 }
+
+# need_mpirun: skips the test where mpirun cannot start anything.
+need_mpirun()
+{
+    command -v mpirun >/dev/null || skip "there is no mpirun on this machine"
+    mpirun -np 1 true 2>"$tmp/err" </dev/null || { cat "$tmp/err"; skip "mpirun cannot start anything here"; }
+}
+
+# ranks N COMMAND...: on N ranks that may use every core. Two minutes are enough for everything here.
+ranks()
+{
+    local n=$1
+    shift
+    mpirun --timeout 120 --bind-to none -np "$n" "$@"
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Trains on this machine with several ranks.
+#
+#   launch/local.sh NP CONFIG [options of cnn-train]
+#
+# NP ranks share the cores: each is bound to as many of them as it has threads, so that no rank moves and none waits for
+# another one's core. More ranks than cores work too, to try what a cluster will do: they take turns, and it is slow.
+#
+#   DRY=1 launch/local.sh ...    prints the mpirun command and does not run it
+#   CNN_TRAIN=FILE               the program; otherwise build/cnn-train beside this folder, or the one in PATH
+#
+# Ctrl-C, or kill -USR1 on mpirun: all ranks finish their step, write a checkpoint and leave; `--resume` goes on.
+set -euo pipefail
+
+usage()
+{
+    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
+}
+
+fail()
+{
+    echo "error: $*" >&2
+    exit 2
+}
+
+# Physical cores that this shell may use: two threads of one core share its arithmetic.
+cores()
+{
+    local allowed
+    allowed=$(taskset -cp $$ 2>/dev/null | sed 's/.*: //') || allowed=
+    lscpu -p=CPU,CORE,SOCKET 2>/dev/null | awk -F, -v allowed="$allowed" '
+        BEGIN {
+            parts = split(allowed, list, ",")
+            for (i = 1; i <= parts; i++) {
+                ends = split(list[i], range, "-")
+                for (cpu = range[1]; cpu <= range[ends]; cpu++)
+                    may[cpu] = 1
+            }
+        }
+        !/^#/ && (allowed == "" || $1 in may) && !seen[$2 "," $3]++ { count++ }
+        END { print count }'
+}
+
+case ${1:-} in
+-h | --help) usage; exit 0 ;;
+esac
+[ $# -ge 2 ] || { usage >&2; exit 2; }
+ranks=$1
+shift
+[[ $ranks =~ ^[1-9][0-9]*$ ]] || fail "NP is $ranks, a number of ranks is wanted"
+command -v mpirun >/dev/null || fail "there is no mpirun; launch/packages.sh run installs it on Debian and Ubuntu"
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+program=${CNN_TRAIN:-$here/build/cnn-train}
+[ -x "$program" ] || program=$(command -v cnn-train) || fail "there is no $here/build/cnn-train; build it, or name one in CNN_TRAIN"
+
+cores=$(cores)
+cores=${cores:-$(nproc)}
+threads=$((cores / ranks))
+if [ $threads -ge 1 ]; then
+    placement=(--map-by "slot:PE=$threads" --bind-to core)
+else
+    threads=1
+    # mpi_yield_when_idle: a rank that waits gives its core to one that computes.
+    placement=(--oversubscribe --bind-to none --mca mpi_yield_when_idle 1)
+fi
+# After Ctrl-C mpirun kills its ranks, by default after one second: too soon for a checkpoint.
+command=(mpirun -np "$ranks" "${placement[@]}" --mca odls_base_sigkill_timeout 60
+    -x "OMP_NUM_THREADS=${OMP_NUM_THREADS:-$threads}" "$program" "$@")
+if [ -n "${DRY:-}" ]; then
+    printf '%s\n' "${command[*]}"
+    exit 0
+fi
+exec "${command[@]}"
