@@ -1,0 +1,311 @@
+#include "dist/watch.h"
+
+#include "core/log.h"
+#include "dist/gossip.h"
+#include "dist/watch_report.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Beats in the shortest time that matters, and what they are at most apart, in seconds. */
+static const double BEATS = 16, BEAT_MIN = 0.005, BEAT_MAX = 0.25;
+
+/* A process that beats so much later than it should did not run, seconds. */
+static const double LATE_MAX = 1;
+
+/* The first of the naps, which double, between looks at whether the others have come to the end. */
+static const double NAP_MIN = 1e-4;
+
+/* Seconds that MPI_Abort gets. */
+enum { ABORT_SECONDS = 5 };
+
+/* The watches end together, because whoever left earlier would leave messages behind that are never taken. */
+enum stage {
+    WATCHING,
+    GATHERING, /* this rank is at its end, perhaps not yet all of them */
+    SETTLING,  /* all are, and nobody sends any more, but what was sent is to be taken */
+    LEAVING,   /* this rank's messages are, perhaps not yet those of all */
+};
+
+struct watcher {
+    const struct watch *watch;
+    struct watch_table table;
+    struct watch_report report;
+    struct gossip gossip;
+    char *names; /* (size, COMM_HOST_MAX) */
+    const char **hosts;
+
+    double beat, silence; /* seconds between beats; without a sign of life until a rank is called silent */
+    double clock, read;   /* the watch's own time, and CLOCK_MONOTONIC when it was read */
+    double next_beat, nap;
+    enum stage stage;
+    MPI_Request barrier;
+
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    bool stop; /* under the mutex */
+};
+
+static double monotonic(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void read_clock(struct watcher *w)
+{
+    double now = monotonic(), passed = now - w->read;
+    w->read = now;
+    w->clock += fmin(passed, w->beat + LATE_MAX);
+}
+
+/* MPI_Abort may hang where MPI does; the process then dies of the alarm. */
+static void end_job(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    signal(SIGALRM, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    alarm(ABORT_SECONDS);
+    MPI_Abort(MPI_COMM_WORLD, STATUS_INTERNAL);
+    kill(getpid(), SIGKILL);
+}
+
+static void say(struct watcher *w, const struct watch_verdict *verdict, enum watch_action action)
+{
+    void (*print)(const char *format, ...) = action == WATCH_ABORT ? log_error : log_warn;
+    char text[WATCH_TEXT_MAX];
+    if (action == WATCH_RECOVERED) {
+        watch_report_recovery(&w->report, text);
+        print("%s", text);
+        return;
+    }
+    for (size_t i = 0; watch_report_line(&w->report, &w->table, verdict, w->clock, i, text); i++)
+        print("%s", text);
+    if (action != WATCH_ABORT)
+        return;
+    watch_report_end(&w->report, text);
+    print("%s", text);
+    end_job();
+}
+
+static void beat(struct watcher *w)
+{
+    bool telling = w->stage <= GATHERING;
+    w->table.silence = telling ? w->silence : INFINITY;
+    watch_table_beat(&w->table, atomic_load_explicit(&w->watch->place, memory_order_relaxed),
+                     gossip_deaf(&w->gossip, w->clock), w->clock);
+    struct watch_verdict verdict = watch_table_judge(&w->table, w->clock);
+    enum watch_action action = watch_report_next(&w->report, &w->table, &verdict);
+    if (action != WATCH_QUIET)
+        say(w, &verdict, action);
+    if (telling)
+        gossip_tell(&w->gossip, w->clock);
+    w->next_beat = w->clock + w->beat;
+}
+
+static bool barrier_passed(struct watcher *w)
+{
+    int passed;
+    MPI_Test(&w->barrier, &passed, MPI_STATUS_IGNORE);
+    return passed;
+}
+
+/* Goes on to the next stage where it can; true: there is none. */
+static bool advance(struct watcher *w)
+{
+    enum stage before = w->stage;
+    switch (w->stage) {
+    case WATCHING:
+        pthread_mutex_lock(&w->mutex);
+        w->stage = w->stop ? GATHERING : WATCHING;
+        pthread_mutex_unlock(&w->mutex);
+        if (w->stage == GATHERING)
+            MPI_Ibarrier(w->gossip.comm, &w->barrier);
+        break;
+    case GATHERING:
+        w->stage = barrier_passed(w) ? SETTLING : GATHERING;
+        break;
+    case SETTLING:
+        if (gossip_settled(&w->gossip)) {
+            MPI_Ibarrier(w->gossip.comm, &w->barrier);
+            w->stage = LEAVING;
+        }
+        break;
+    case LEAVING:
+        return barrier_passed(w);
+    }
+    if (w->stage != before)
+        w->nap = NAP_MIN;
+    return false;
+}
+
+/* Until the next beat, or a shorter nap where the end is near. Being told to stop ends it. */
+static void rest(struct watcher *w)
+{
+    double seconds = w->next_beat - w->clock;
+    if (w->stage != WATCHING) {
+        seconds = fmin(seconds, w->nap);
+        w->nap *= 2;
+    }
+    double until = w->read + fmax(seconds, 0);
+    struct timespec t = {.tv_sec = (time_t)until, .tv_nsec = (long)((until - floor(until)) * 1e9)};
+    pthread_mutex_lock(&w->mutex);
+    while (!(w->stop && w->stage == WATCHING) && pthread_cond_timedwait(&w->wake, &w->mutex, &t) == 0)
+        ;
+    pthread_mutex_unlock(&w->mutex);
+}
+
+static void *run(void *user)
+{
+    struct watcher *w = user;
+    while (true) {
+        read_clock(w);
+        gossip_hear(&w->gossip, w->clock);
+        if (w->clock >= w->next_beat)
+            beat(w);
+        if (advance(w))
+            return NULL;
+        rest(w);
+    }
+}
+
+/* The thread blocks all signals, so that their handlers run where they are expected. */
+static enum status start(struct watcher *w)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&w->thread, NULL, run, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error)
+        return status_set(STATUS_INTERNAL, "the thread of the watch does not start: %s", strerror(error));
+    w->started = true;
+    pthread_setname_np(w->thread, "watch");
+    return STATUS_OK;
+}
+
+static void watcher_destroy(struct watcher *w)
+{
+    if (!w)
+        return;
+    gossip_destroy(&w->gossip);
+    watch_table_destroy(&w->table);
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->mutex);
+    free(w->names);
+    free(w->hosts);
+    free(w);
+}
+
+static void set_times(struct watcher *w, double warn, double abort_after)
+{
+    double shortest = fmin(warn > 0 ? warn : INFINITY, abort_after > 0 ? abort_after : INFINITY);
+    w->report.warn = warn;
+    w->report.abort_after = abort_after;
+    w->beat = fmin(fmax(shortest / BEATS, BEAT_MIN), BEAT_MAX);
+    w->silence = 2 * w->beat * (watch_partners(w->table.size) + 2) + LATE_MAX;
+    w->read = monotonic();
+}
+
+/* NULL: no memory. */
+static struct watcher *watcher_create(const struct watch *watch, const struct comm *comm)
+{
+    size_t size = (size_t)comm->size;
+    struct watcher *w = calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&w->mutex, NULL);
+    w->watch = watch;
+    w->gossip.comm = MPI_COMM_NULL;
+    w->names = calloc(size, COMM_HOST_MAX);
+    w->hosts = calloc(size, sizeof *w->hosts);
+    if (watch_table_create(&w->table, comm->rank, comm->size, 0) && w->names && w->hosts)
+        return w;
+    watcher_destroy(w);
+    return NULL;
+}
+
+static void gather_hosts(struct watcher *w, const struct comm *comm)
+{
+    MPI_Allgather(comm->host, COMM_HOST_MAX, MPI_CHAR, w->names, COMM_HOST_MAX, MPI_CHAR, comm->world);
+    for (int r = 0; r < comm->size; r++)
+        w->hosts[r] = w->names + (size_t)r * COMM_HOST_MAX;
+    w->report.hosts = w->hosts;
+}
+
+static bool threads_everywhere(const struct comm *comm)
+{
+    int threads = comm->threads;
+    MPI_Allreduce(MPI_IN_PLACE, &threads, 1, MPI_INT, MPI_MIN, comm->world);
+    if (!threads && log_is_speaker())
+        log_warn(
+            "ranks that do not arrive are not watched for: this MPI does not let several threads call it");
+    return threads;
+}
+
+enum status watch_create(struct watch *watch, const struct comm *comm, double warn, double abort_after)
+{
+    atomic_init(&watch->place, 0);
+    watch->watcher = NULL;
+    if (comm->size == 1 || (warn <= 0 && abort_after <= 0) || !threads_everywhere(comm))
+        return STATUS_OK;
+    struct watcher *w = watcher_create(watch, comm);
+    enum status status = w ? STATUS_OK : status_no_memory("the watch", (size_t)comm->size * COMM_HOST_MAX);
+    status = comm_agree(comm, status);
+    if (!status) {
+        gather_hosts(w, comm);
+        set_times(w, warn, abort_after);
+        status = gossip_create(&w->gossip, comm, &w->table);
+    }
+    if (status) {
+        watcher_destroy(w);
+        return status;
+    }
+    watch->watcher = w;
+    status = comm_agree(comm, start(w));
+    if (status)
+        watch_destroy(watch);
+    return status;
+}
+
+void watch_destroy(struct watch *watch)
+{
+    struct watcher *w = watch->watcher;
+    if (!w)
+        return;
+    watch_phase(watch, WATCH_END,
+                watch_place_step(atomic_load_explicit(&watch->place, memory_order_relaxed)));
+    pthread_mutex_lock(&w->mutex);
+    w->stop = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->mutex);
+    if (w->started)
+        pthread_join(w->thread, NULL);
+    else
+        run(w);
+    watcher_destroy(w);
+    watch->watcher = NULL;
+}
+
+void watch_phase(struct watch *watch, enum watch_phase phase, uint64_t step)
+{
+    uint64_t before = atomic_load_explicit(&watch->place, memory_order_relaxed);
+    atomic_store_explicit(&watch->place, watch_place_enter(before, phase, step), memory_order_relaxed);
+}

@@ -1,0 +1,34 @@
+#pragma once
+/* The watch over ranks that do not arrive. MPI waits for ever, and in silence, for a rank that is stopped,
+ * hangs in a read, or cannot be reached. So each rank has a thread that knows where its rank is, tells it to
+ * the other ranks' threads (dist/gossip.h) whatever the rank itself is doing, and says who is missing when
+ * its rank has waited for long (dist/watch_report.h).
+ *
+ * Needs MPI_THREAD_MULTIPLE; without, or with one rank, nothing is watched and there is no thread. Time in
+ * which a whole process stood still does not count, so that a job may be suspended. */
+#include "core/status.h"
+#include "dist/comm.h"
+#include "dist/watch_place.h"
+
+#include <stdint.h>
+
+struct watcher;
+
+struct watch {
+    _Atomic uint64_t place;
+    struct watcher *watcher; /* NULL: nobody watches */
+};
+
+/* Collective. Ranks that wait for others longer than `warn` seconds have it said on standard error who has
+ * not arrived, with its host, and where it was last; after `abort_after` seconds the job is ended with exit
+ * code STATUS_INTERNAL. Zero: never. The rank is in WATCH_START of step 0. All ranks fail, or none. */
+enum status watch_create(struct watch *watch, const struct comm *comm, double warn, double abort_after);
+
+/* Collective, and waits for the others, which is watched as well. */
+void watch_destroy(struct watch *watch);
+
+/* From here on this rank is in `phase` of a step, which is named as people count them: from 1, and 0 before
+ * the first. Costs nothing worth mentioning. The steps of a rank never go back, and in each step all ranks
+ * enter phases that wait (see watch_phase_waits) equally often; such a phase ends with entering another. To
+ * be called by one thread at a time. */
+void watch_phase(struct watch *watch, enum watch_phase phase, uint64_t step);
