@@ -131,8 +131,10 @@ static bool advance(struct watcher *w)
         pthread_mutex_lock(&w->mutex);
         w->stage = w->stop ? GATHERING : WATCHING;
         pthread_mutex_unlock(&w->mutex);
-        if (w->stage == GATHERING)
+        if (w->stage == GATHERING) {
             MPI_Ibarrier(w->gossip.comm, &w->barrier);
+            w->next_beat = w->clock; /* the last wait's end may be worth a word */
+        }
         break;
     case GATHERING:
         w->stage = barrier_passed(w) ? SETTLING : GATHERING;

@@ -93,8 +93,8 @@ static void culprit_text(const struct watch_report *report, const struct watch_t
         snprintf(text, size, " %s, and has given no sign of life for %s; it was in %s", arrived,
                  seconds_text(now - known->heard).text, place.text);
     else
-        snprintf(text, size, " %s; it is alive, and has been in %s for %s", arrived, place.text,
-                 seconds_text(now - known->since).text);
+        snprintf(text, size, " %s: in %s for %s, last heard of %s ago", arrived, place.text,
+                 seconds_text(now - known->since).text, seconds_text(now - known->heard).text);
 }
 
 bool watch_report_line(const struct watch_report *report, const struct watch_table *table,
@@ -110,7 +110,7 @@ bool watch_report_line(const struct watch_report *report, const struct watch_tab
                                    place_text(table->known[table->rank].place).text);
     if (listed == 0) {
         snprintf(text + used, size - used,
-                 "every rank has arrived and is alive; a connection between two of them may be down");
+                 "all ranks have arrived, and none is silent; a connection between two may be down");
     } else if (line < listed) {
         used += (size_t)rank_text(report, verdict->worst[line].rank, text + used, size - used);
         culprit_text(report, table, now, verdict->worst[line], text + used, size - used);

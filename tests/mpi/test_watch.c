@@ -3,7 +3,9 @@
  * Started with an argument, it is no test, but a job that stalls, for tests/system/test_stall.sh:
  *     stopped RANK WARN ABORT    the rank stops itself in forward of step 7 while the others reduce
  *     arrived RANK WARN ABORT    likewise, but after it has come to reduce
- *     quiet RANK WARN ABORT      nobody stalls, and the job ends well */
+ *     slow RANK WARN ABORT       the rank takes 3 seconds longer in forward
+ *     quiet RANK WARN ABORT      nobody stalls
+ * Each rank leaves its process's number in the file pid.RANK. */
 #include "core/log.h"
 #include "dist/watch.h"
 #include "support/mpi_group.h"
@@ -99,8 +101,7 @@ static void test_late(void **state)
         char *errors = gather_errors();
         snprintf(
             who, sizeof who,
-            "s in phase reduce of step 7: rank %d on %s has not arrived; it is alive, and has been in phase "
-            "forward of step 7 for ",
+            "s in phase reduce of step 7: rank %d on %s has not arrived: in phase forward of step 7 for ",
             late, comm->host);
         snprintf(end, sizeof end, ": rank %d on %s has arrived after 1.", late, comm->host);
         for (int r = 0; r < comm->size; r++) {
@@ -217,6 +218,15 @@ static void test_unwatched(void **state)
     free(errors);
 }
 
+/* The script sends signals to PIDs that it reads here. */
+static void write_pid(int rank)
+{
+    char name[32], text[32];
+    snprintf(name, sizeof name, "pid.%d", rank);
+    snprintf(text, sizeof text, "%d\n", (int)getpid());
+    scratch_write(name, text, strlen(text));
+}
+
 static int stall(int argc, char **argv)
 {
     struct comm comm;
@@ -226,9 +236,12 @@ static int stall(int argc, char **argv)
         return 2;
     bool mine = comm.rank == atoi(argv[2]);
     watch_phase(&watch, WATCH_FORWARD, 7);
+    write_pid(comm.rank);
     nap(1);
     if (mine && strcmp(argv[1], "stopped") == 0)
         raise(SIGSTOP);
+    if (mine && strcmp(argv[1], "slow") == 0)
+        nap(3);
     watch_phase(&watch, WATCH_REDUCE, 7);
     if (mine && strcmp(argv[1], "arrived") == 0) {
         nap(1);
