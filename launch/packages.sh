@@ -24,6 +24,7 @@ libopenblas-dev          OpenBLAS and headers
 libinih-dev              inih, the INI parser
 librandom123-dev         Random123, counter-based random numbers (headers only)
 libxxhash-dev            xxHash 0.8
+libhwloc-dev             hwloc 2.1 or newer, which cores there are
 zlib1g-dev               zlib
 libpng-dev               libpng
 '

@@ -7,23 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What launchers set for the processes that they start: Open MPI, PMIx (srun, prterun), PMI (Slurm, Hydra).
- */
-static bool launched(void)
-{
-    static const char *const marks[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"};
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (getenv(marks[i]))
-            return true;
-    return false;
-}
-
 enum status comm_create(struct comm *comm, int *argc, char ***argv)
 {
-    *comm = (struct comm){.size = 1, .world = MPI_COMM_NULL};
+    struct launcher launcher = launcher_find();
+    *comm = (struct comm){.size = 1, .world = MPI_COMM_NULL, .launcher = launcher};
     if (gethostname(comm->host, sizeof comm->host - 1))
         strcpy(comm->host, "unknown host");
-    if (launched()) {
+    if (launcher.speaks) {
         int provided;
         if (MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS)
             return status_set(STATUS_INTERNAL, "MPI did not start");
@@ -32,8 +22,11 @@ enum status comm_create(struct comm *comm, int *argc, char ***argv)
         MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank);
         MPI_Comm_size(MPI_COMM_WORLD, &comm->size);
     }
+    enum status status = launcher_check(&launcher, comm->size);
+    if (status)
+        comm->rank = launcher.rank;
     log_set_rank(comm->rank, comm->host);
-    return STATUS_OK;
+    return status;
 }
 
 void comm_destroy(struct comm *comm)

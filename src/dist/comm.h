@@ -2,6 +2,7 @@
 /* The ranks of a job. A program that was not started by mpirun or srun is a job of one rank and never touches
  * MPI, so that it starts at once and needs no daemon. */
 #include "core/status.h"
+#include "dist/launcher.h"
 
 #include <mpi.h>
 #include <stdbool.h>
@@ -14,11 +15,13 @@ struct comm {
     int rank, size;
     char host[COMM_HOST_MAX];
     MPI_Comm world; /* all ranks; MPI_COMM_NULL where MPI was not started */
-    bool threads;   /* any thread may call MPI at any time (MPI_THREAD_MULTIPLE) */
+    struct launcher launcher;
+    bool threads; /* any thread may call MPI at any time (MPI_THREAD_MULTIPLE) */
 };
 
 /* Collective: starts MPI where a launcher's environment is seen, and tells the log who this rank is. `comm`
- * must outlive the log's use. */
+ * must outlive the log's use. STATUS_USAGE (launcher_check): started as one of several that MPI does not
+ * know of; `rank` is then the launcher's, so that the one that has 0 can tell it for all. */
 enum status comm_create(struct comm *comm, int *argc, char ***argv);
 
 /* Collective: ends MPI, where it was started. */

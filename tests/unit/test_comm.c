@@ -17,7 +17,8 @@
 /* The tests themselves may have been started by a launcher. */
 static void forget_launcher(void)
 {
-    static const char *const marks[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"};
+    static const char *const marks[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE",
+                                        "SLURM_STEP_ID"};
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         unsetenv(marks[i]);
 }
