@@ -15,7 +15,7 @@ struct report {
 static size_t asked_threads(const struct comm *comm)
 {
     size_t mine = getenv("OMP_NUM_THREADS") ? (size_t)omp_get_max_threads() : 0, first = mine;
-    comm_broadcast(comm, &first, sizeof first);
+    comm_broadcast(comm, 0, &first, sizeof first);
     return mine ? mine : first;
 }
 
