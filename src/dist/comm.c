@@ -1,6 +1,7 @@
 #include "dist/comm.h"
 
 #include "core/log.h"
+#include "dist/watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,29 +48,46 @@ static int piece(size_t count, size_t done)
     return count - done < PIECE_MAX ? (int)(count - done) : PIECE_MAX;
 }
 
+/* Rank `root`'s numbers, or where there is no root, -1, the sums over all ranks. */
+static void exchange(const struct comm *comm, MPI_Datatype type, size_t width, int root, void *data,
+                     size_t count)
+{
+    if (comm->size == 1)
+        return;
+    enum watch_phase before = watch_wait_begin(comm->watch);
+    for (size_t done = 0; done < count; done += PIECE_MAX) {
+        void *part = (char *)data + done * width;
+        if (root >= 0)
+            MPI_Bcast(part, piece(count, done), type, root, comm->world);
+        else
+            MPI_Allreduce(MPI_IN_PLACE, part, piece(count, done), type, MPI_SUM, comm->world);
+    }
+    watch_wait_end(comm->watch, before);
+}
+
 void comm_broadcast(const struct comm *comm, int root, void *data, size_t bytes)
 {
-    for (size_t done = 0; comm->size > 1 && done < bytes; done += PIECE_MAX)
-        MPI_Bcast((char *)data + done, piece(bytes, done), MPI_BYTE, root, comm->world);
+    exchange(comm, MPI_BYTE, 1, root, data, bytes);
 }
 
 void comm_sum_counts(const struct comm *comm, uint64_t *counts, size_t count)
 {
-    for (size_t done = 0; comm->size > 1 && done < count; done += PIECE_MAX)
-        MPI_Allreduce(MPI_IN_PLACE, counts + done, piece(count, done), MPI_UINT64_T, MPI_SUM, comm->world);
+    exchange(comm, MPI_UINT64_T, sizeof *counts, -1, counts, count);
 }
 
 void comm_sum_doubles(const struct comm *comm, double *values, size_t count)
 {
-    for (size_t done = 0; comm->size > 1 && done < count; done += PIECE_MAX)
-        MPI_Allreduce(MPI_IN_PLACE, values + done, piece(count, done), MPI_DOUBLE, MPI_SUM, comm->world);
+    exchange(comm, MPI_DOUBLE, sizeof *values, -1, values, count);
 }
 
 int comm_first(const struct comm *comm, bool mine)
 {
     int first = mine ? comm->rank : comm->size;
-    if (comm->size > 1)
+    if (comm->size > 1) {
+        enum watch_phase before = watch_wait_begin(comm->watch);
         MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, comm->world);
+        watch_wait_end(comm->watch, before);
+    }
     return first < comm->size ? first : -1;
 }
 
@@ -109,7 +127,9 @@ enum status comm_agree(const struct comm *comm, enum status status)
         enum status status;
         char text[STATUS_MESSAGE_MAX];
     } message = {.status = status};
+    enum watch_phase before = watch_wait_begin(comm->watch);
     MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm->world);
+    watch_wait_end(comm->watch, before);
     if (worst.severity == 0)
         return STATUS_OK;
     if (comm->rank > 0)

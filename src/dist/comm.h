@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct watch;
+
 enum { COMM_HOST_MAX = 256 };
 
 struct comm {
@@ -16,7 +18,8 @@ struct comm {
     char host[COMM_HOST_MAX];
     MPI_Comm world; /* all ranks; MPI_COMM_NULL where MPI was not started */
     struct launcher launcher;
-    bool threads; /* any thread may call MPI at any time (MPI_THREAD_MULTIPLE) */
+    bool threads;        /* any thread may call MPI at any time (MPI_THREAD_MULTIPLE) */
+    struct watch *watch; /* is told when this rank waits for others here; NULL: nobody watches; borrowed */
 };
 
 /* Collective: starts MPI where a launcher's environment is seen, and tells the log who this rank is. `comm`

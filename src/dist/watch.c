@@ -287,13 +287,17 @@ enum status watch_create(struct watch *watch, const struct comm *comm, double wa
     return status;
 }
 
+static uint64_t place_of(const struct watch *watch)
+{
+    return atomic_load_explicit(&watch->place, memory_order_relaxed);
+}
+
 void watch_destroy(struct watch *watch)
 {
     struct watcher *w = watch->watcher;
     if (!w)
         return;
-    watch_phase(watch, WATCH_END,
-                watch_place_step(atomic_load_explicit(&watch->place, memory_order_relaxed)));
+    watch_phase(watch, WATCH_END, watch_place_step(place_of(watch)));
     pthread_mutex_lock(&w->mutex);
     w->stop = true;
     pthread_cond_signal(&w->wake);
@@ -308,6 +312,21 @@ void watch_destroy(struct watch *watch)
 
 void watch_phase(struct watch *watch, enum watch_phase phase, uint64_t step)
 {
-    uint64_t before = atomic_load_explicit(&watch->place, memory_order_relaxed);
-    atomic_store_explicit(&watch->place, watch_place_enter(before, phase, step), memory_order_relaxed);
+    atomic_store_explicit(&watch->place, watch_place_enter(place_of(watch), phase, step),
+                          memory_order_relaxed);
+}
+
+enum watch_phase watch_wait_begin(struct watch *watch)
+{
+    if (!watch)
+        return WATCH_START;
+    enum watch_phase before = watch_place_phase(place_of(watch));
+    watch_phase(watch, WATCH_AGREE, watch_place_step(place_of(watch)));
+    return before;
+}
+
+void watch_wait_end(struct watch *watch, enum watch_phase before)
+{
+    if (watch)
+        watch_phase(watch, before, watch_place_step(place_of(watch)));
 }

@@ -32,3 +32,9 @@ void watch_destroy(struct watch *watch);
  * enter phases that wait (see watch_phase_waits) equally often; such a phase ends with entering another. To
  * be called by one thread at a time. */
 void watch_phase(struct watch *watch, enum watch_phase phase, uint64_t step);
+
+/* Between the two the rank waits for the others (WATCH_AGREE), and is then where it was before, which the
+ * first returns and the second is given. NULL: nobody watches. To be called by one thread at a time, as
+ * watch_phase. */
+enum watch_phase watch_wait_begin(struct watch *watch);
+void watch_wait_end(struct watch *watch, enum watch_phase before);

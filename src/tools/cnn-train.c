@@ -3,6 +3,7 @@
 #include "core/gradient_check.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "dist/watch.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
 #include "tools/arguments.h"
@@ -230,9 +231,10 @@ static enum status run_job(const struct comm *comm, const struct config *config,
     return status;
 }
 
-static enum status run(const struct comm *comm, int argc, char **argv)
+static enum status run(struct comm *comm, int argc, char **argv)
 {
     struct arguments a;
+    struct watch watch;
     struct config config;
     char *text = NULL;
     enum status status = arguments_parse(&table, argc, argv, &a, &a.config);
@@ -252,7 +254,13 @@ static enum status run(const struct comm *comm, int argc, char **argv)
     free(text);
     if (status)
         return status;
-    status = run_job(comm, &config, &a);
+    status = watch_create(&watch, comm, config.distributed.stall_warn, config.distributed.stall_abort);
+    if (!status) {
+        comm->watch = &watch;
+        status = run_job(comm, &config, &a);
+        comm->watch = NULL;
+        watch_destroy(&watch);
+    }
     config_destroy(&config);
     return status;
 }
@@ -265,7 +273,9 @@ int main(int argc, char **argv)
     enum status status = comm_create(&comm, &argc, &argv);
     if (!status)
         status = log_finish(run(&comm, argc, argv));
-    if (status && comm.rank == 0)
+    if (status == STATUS_STOPPED)
+        log_print("%s\n", status_message());
+    else if (status && comm.rank == 0)
         log_error("%s", status_message());
     comm_destroy(&comm);
     return (int)status;

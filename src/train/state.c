@@ -1,9 +1,12 @@
 #include "train/state.h"
 
 #include "core/log.h"
+#include "dist/replicas.h"
+#include "io/digest.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The optimizer's slots as checkpoints want them. */
@@ -63,7 +66,19 @@ static enum status restore(struct state *s, const struct start *start)
     return STATUS_OK;
 }
 
-enum status state_begin(struct state *s, const struct start *start)
+static enum status allocate(struct state *s)
+{
+    size_t layers = s->network->layer_count;
+    s->layer_digests = malloc(layers * sizeof *s->layer_digests);
+    s->layer_names = malloc(layers * sizeof *s->layer_names);
+    if (!s->layer_digests || !s->layer_names)
+        return status_no_memory("the comparison of weights", layers * sizeof *s->layer_digests);
+    for (size_t i = 0; i < layers; i++)
+        s->layer_names[i] = s->network->layers[i].name;
+    return STATUS_OK;
+}
+
+static enum status begin(struct state *s, const struct start *start)
 {
     const struct config *c = s->job->config;
     if (start->resume)
@@ -78,6 +93,14 @@ enum status state_begin(struct state *s, const struct start *start)
     if (!status)
         log_print("starting with the weights of %s\n\n", start->checkpoint);
     return status;
+}
+
+enum status state_create(struct state *s, struct job *job, struct optimizer *optimizer,
+                         const struct start *start)
+{
+    *s = (struct state){.job = job, .network = &job->network, .optimizer = optimizer};
+    enum status status = comm_agree(job->comm, allocate(s));
+    return status ? status : begin(s, start);
 }
 
 enum status state_write(struct state *s, const char *config_text, bool best)
@@ -142,8 +165,30 @@ enum status state_load(const struct comm *comm, const char *path, struct network
     return STATUS_OK;
 }
 
+/* A layer's parameters lie side by side. */
+static uint64_t layer_digest(const struct layer *layer, const float *parameters)
+{
+    size_t floats = 0;
+    for (size_t p = 0; p < layer->parameter_count; p++)
+        floats += layer->parameters[p].count;
+    return floats ? digest_bytes(parameters + layer->parameters[0].offset, floats * sizeof *parameters) : 0;
+}
+
 enum status state_compare(const struct state *s)
 {
-    (void)s;
-    return STATUS_OK;
+    const struct network *network = s->network;
+    char what[64];
+    if (s->job->comm->size == 1)
+        return STATUS_OK;
+    for (size_t i = 0; i < network->layer_count; i++)
+        s->layer_digests[i] = layer_digest(&network->layers[i], network->parameters);
+    snprintf(what, sizeof what, "weights after step %llu", (unsigned long long)s->progress.step);
+    return replicas_compare(s->job->comm, what, s->layer_digests, s->layer_names, network->layer_count);
+}
+
+void state_destroy(struct state *s)
+{
+    free(s->layer_digests);
+    free(s->layer_names);
+    *s = (struct state){0};
 }

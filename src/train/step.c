@@ -147,6 +147,7 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
     tree_sum_reset(&step->sum);
     enter(step, STEP_REDUCE);
     reducer_finish(&step->reducer);
+    enter(step, STEP_UPDATE);
     result.loss = read_tail(network, gradients + network->parameter_count);
     result.stop = gradients[network->parameter_count + STEP_TAIL_STOP] > 0;
     result.gradient_norm = optimizer_norm(gradients, network->parameter_count, network->threads);

@@ -29,7 +29,7 @@ struct step_settings {
 };
 
 /* Where a step is, for whoever watches. */
-enum step_phase { STEP_READ, STEP_FORWARD, STEP_BACKWARD, STEP_REDUCE };
+enum step_phase { STEP_READ, STEP_FORWARD, STEP_BACKWARD, STEP_REDUCE, STEP_UPDATE };
 
 /* Gives the samples first .. first+n-1 of the step's batch: x (n, h, w, c), classes (n) or values (n,
  * outputs). Called once per shard. */
