@@ -35,6 +35,10 @@ struct exchange_step {
     bool add; /* what arrives is added to what is there; otherwise replaces it */
 };
 
+/* Segment `i` of a range that is cut into pieces of `segment` floats, the last of which may be shorter; empty
+ * behind the end. */
+struct range exchange_segment(struct range range, size_t segment, size_t i);
+
 /* Does the step; returns when all has arrived, and what was sent may be overwritten. Rank `to` must be
  * receiving as many floats from this rank, and rank `from` sending as many to it. */
 void exchange_run(const struct exchange *exchange, float *array, const struct exchange_step *step);
