@@ -26,11 +26,14 @@ enum watch_action watch_report_next(struct watch_report *report, const struct wa
     if (place != report->place) {
         report->place = place;
         report->next = next_warning(report->warn, verdict->waited);
+        report->speaker = verdict->speaker;
     }
+    if (verdict->waited < report->abort_after)
+        report->speaker = verdict->speaker;
     report->waited = verdict->waited;
     if (!verdict->waiting)
         return WATCH_QUIET;
-    double grace = verdict->speaker ? 0 : WATCH_ABORT_GRACE;
+    double grace = report->speaker ? 0 : WATCH_ABORT_GRACE;
     if (report->abort_after > 0 && verdict->waited >= report->abort_after + grace)
         return WATCH_ABORT;
     if (!verdict->speaker || verdict->waited < report->next)

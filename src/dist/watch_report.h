@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /* Seconds by which other ranks than the speaker end a job later, should it fail to. */
-enum { WATCH_ABORT_GRACE = 3 };
+enum { WATCH_ABORT_GRACE = 5 };
 
 struct watch_report {
     double warn, abort_after; /* seconds a wait may take; 0: any number */
@@ -15,6 +15,7 @@ struct watch_report {
     uint64_t place;
     double next;   /* how long it must take for the next warning */
     double waited; /* how long it takes by now */
+    bool speaker;  /* this rank is, or was when abort_after was over */
     bool warned;
     size_t culprits; /* of the last warning */
     struct watch_culprit worst;

@@ -70,7 +70,7 @@ static void test_intervals(void **state)
     expect_play(make_report(10, 5), true, "A5 ");
     expect_play(make_report(600, 600), true, "A600 ");
     expect_play(make_report(0, 0), true, "");
-    expect_play(make_report(10, 300), false, "A303 ");
+    expect_play(make_report(10, 300), false, "A305 ");
     expect_play(make_report(10, 0), false, "");
 }
 
@@ -139,6 +139,25 @@ static void test_change_of_speaker(void **state)
     assert_string_equal(said, "");
     play(&report, &table, 45.25, 90, true, said, sizeof said);
     assert_string_equal(said, "W45.25 W80 ");
+    watch_table_destroy(&table);
+}
+
+/* The rank that takes over from one that is ending the job, and is silent therefore, gives it its time. */
+static void test_change_at_the_end(void **state)
+{
+    (void)state;
+    struct watch_table table = make_table(at(WATCH_REDUCE, 4));
+    struct watch_report report = make_report(0, 100);
+    char said[WATCH_TEXT_MAX];
+    play(&report, &table, 0, 101, false, said, sizeof said);
+    assert_string_equal(said, "");
+    play(&report, &table, 101.25, 200, true, said, sizeof said);
+    assert_string_equal(said, "A105 ");
+    report = make_report(0, 100);
+    play(&report, &table, 0, 99, false, said, sizeof said);
+    assert_string_equal(said, "");
+    play(&report, &table, 99.25, 200, true, said, sizeof said);
+    assert_string_equal(said, "A100 ");
     watch_table_destroy(&table);
 }
 
@@ -285,11 +304,17 @@ static void test_long_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_intervals), cmocka_unit_test(test_no_stall),
-        cmocka_unit_test(test_recovery),  cmocka_unit_test(test_change_of_speaker),
-        cmocka_unit_test(test_words),     cmocka_unit_test(test_before_the_first_step),
-        cmocka_unit_test(test_how_many),  cmocka_unit_test(test_recovery_of_others),
-        cmocka_unit_test(test_end),       cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_intervals),
+        cmocka_unit_test(test_no_stall),
+        cmocka_unit_test(test_recovery),
+        cmocka_unit_test(test_change_of_speaker),
+        cmocka_unit_test(test_change_at_the_end),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_before_the_first_step),
+        cmocka_unit_test(test_how_many),
+        cmocka_unit_test(test_recovery_of_others),
+        cmocka_unit_test(test_end),
+        cmocka_unit_test(test_long_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
