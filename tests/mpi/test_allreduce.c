@@ -166,7 +166,7 @@ static void test_beside_other_messages(void **state)
         assert_int_equal(pthread_create(&thread, NULL, run, &call), 0);
         for (int i = 0; i < 20; i++) {
             int number = comm->rank == 0 ? i : -1;
-            comm_broadcast(comm, &number, sizeof number);
+            comm_broadcast(comm, 0, &number, sizeof number);
             assert_int_equal(number, i);
         }
         pthread_join(thread, NULL);
@@ -194,7 +194,7 @@ static void test_ranks_agree(void **state)
         float *array = guarded(BITS_COUNT, any), *of_rank_0 = array_floats(BITS_COUNT);
         allreduce_run(&allreduce, array + GUARD, BITS_COUNT);
         memcpy(of_rank_0, array + GUARD, BITS_COUNT * sizeof *array);
-        comm_broadcast(comm, of_rank_0, BITS_COUNT * sizeof *array);
+        comm_broadcast(comm, 0, of_rank_0, BITS_COUNT * sizeof *array);
         assert_same_bits(names[n], array + GUARD, of_rank_0, BITS_COUNT);
         free(array);
         free(of_rank_0);
