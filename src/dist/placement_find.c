@@ -1,7 +1,6 @@
 #include "core/log.h"
 #include "dist/placement.h"
 
-#include <limits.h>
 #include <omp.h>
 #include <stdlib.h>
 
@@ -34,15 +33,14 @@ static void warn(const struct comm *comm, const struct node *node, const struct 
 {
     struct placement_verdict verdict = placement_judge(host);
     bool faulty = verdict.fault != PLACEMENT_FINE && node->rank == 0;
-    int first = faulty ? comm->rank : INT_MAX, hosts = faulty;
+    uint64_t hosts = faulty;
     char text[512];
-    MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, comm->world);
-    MPI_Allreduce(MPI_IN_PLACE, &hosts, 1, MPI_INT, MPI_SUM, comm->world);
-    if (first != comm->rank)
+    comm_sum_counts(comm, &hosts, 1);
+    if (comm_first(comm, faulty) != comm->rank)
         return;
     placement_advice(&verdict, host->size, comm->launcher.kind, text, sizeof text);
     if (node->count > 1)
-        log_warn("%s (thus on %d of %d hosts)", text, hosts, node->count);
+        log_warn("%s (thus on %d of %d hosts)", text, (int)hosts, node->count);
     else
         log_warn("%s", text);
 }

@@ -1,18 +1,16 @@
 /* Threads and warnings of ranks on this host, however many cores it has. ranks: 1 2 4 */
 #include "dist/placement.h"
+#include "support/capture.h"
 #include "support/mpi_group.h"
 #include "support/scratch.h"
 
-#include <fcntl.h>
 #include <omp.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -22,15 +20,11 @@ static size_t cores; /* that this test may use */
 /* What this rank wrote to standard error meanwhile. */
 static char *find(struct placement *placement, const struct node *node)
 {
-    const char *path = scratch_path("err");
-    int before = dup(STDERR_FILENO), file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    assert_true(file >= 0 && dup2(file, STDERR_FILENO) >= 0);
+    capture_errors_start();
     enum status status = placement_find(placement, &mpi_group_comm, node);
-    assert_true(dup2(before, STDERR_FILENO) >= 0);
-    close(before);
-    close(file);
+    char *text = capture_errors_stop();
     assert_done(status);
-    return scratch_read(path, NULL);
+    return text;
 }
 
 /* One rank of the job, the first, says something, with these words in it; NULL: nobody does. */
