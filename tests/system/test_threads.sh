@@ -12,6 +12,11 @@ for program in cnn-train cnn-predict; do
     [ "$(grep -c GOMP_SPINCOUNT err)" = 1 ] && expect_message "GOMP_SPINCOUNT = '77'"
 done
 
+# Started anew, it may run on as many places as before, though OpenMP had bound its first thread to one of them.
+expect_exit 0 env OMP_PROC_BIND=true OMP_DISPLAY_ENV=verbose cnn-train --version
+[ "$(grep -c OMP_PLACES err)" = 2 ] || fail "not started anew: $(cat err)"
+[ "$(grep OMP_PLACES err | sort -u | wc -l)" = 1 ] || fail "other places: $(grep OMP_PLACES err)"
+
 # A pipe that nobody reads from keeps it alive long enough to be looked at.
 mkfifo configuration.ini
 cnn-train --dry-run configuration.ini >/dev/null 2>&1 &
