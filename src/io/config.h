@@ -24,7 +24,7 @@ struct config {
     } run;
     struct {
         char file[OPTION_TEXT_MAX]; /* HDF5; "": none given */
-        bool shuffle;
+        bool shuffle, share;
     } data;
     struct {
         struct shape input; /* 0x0x0: the data's */

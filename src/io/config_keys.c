@@ -16,6 +16,8 @@ const struct option config_keys[] = {
      "the dataset (HDF5, as cnn-data writes it), seen from the working folder"},
     {"data", "shuffle", OPTION_BOOL, FIELD(data.shuffle), "yes", 0, 0, NULL,
      "a new order of the training samples in every epoch; no: the file's"},
+    {"data", "share", OPTION_BOOL, FIELD(data.share), "yes", 0, 0, NULL,
+     "one copy of the data per host, in memory that its ranks share; no: one per rank"},
 
     {"network", "input", OPTION_SHAPE, FIELD(network.input), "", 0, 0, NULL,
      "shape of one image; empty: the data's. Needed where there is no data file"},

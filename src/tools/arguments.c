@@ -1,9 +1,9 @@
 #include "tools/arguments.h"
 
 #include "core/text.h"
+#include "io/digest.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 enum { ARGUMENTS_MAX = 64 };
@@ -124,6 +124,26 @@ bool arguments_want_help(int argc, char *const *argv)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
             return true;
     return false;
+}
+
+static uint64_t digest_with(uint64_t digest, const char *text)
+{
+    const uint64_t both[] = {digest, digest_bytes(text, strlen(text))};
+    return digest_bytes(both, sizeof both);
+}
+
+uint64_t arguments_digest(const struct argument_table *table, const void *values, const char *const *operands)
+{
+    uint64_t digest = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        char text[OPTION_TEXT_MAX] = "";
+        if (!table->arguments[i].repeats)
+            option_format(&table->arguments[i].option, values, text);
+        digest = digest_with(digest, text);
+    }
+    for (size_t i = 0; i < table->operand_count; i++)
+        digest = digest_with(digest, operands[i]);
+    return digest;
 }
 
 /* "--resume[=FILE]" or "--steps N"; its length. */

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct argument {
@@ -39,6 +40,10 @@ enum status arguments_parse(const struct argument_table *table, int argc, char *
 
 /* True where a word before "--" is --help or -h. */
 bool arguments_want_help(int argc, char *const *argv);
+
+/* Of what arguments_parse gave: all that can change what the program does, but for options that repeat. */
+uint64_t arguments_digest(const struct argument_table *table, const void *values,
+                          const char *const *operands);
 
 /* A line per option. */
 void arguments_help(const struct argument_table *table, FILE *out);

@@ -8,6 +8,7 @@
 #include "io/config.h"
 #include "tools/arguments.h"
 #include "tools/threads.h"
+#include "train/alike.h"
 #include "train/benchmark.h"
 #include "train/evaluation.h"
 #include "train/job.h"
@@ -237,7 +238,11 @@ static enum status run(struct comm *comm, int argc, char **argv)
     struct watch watch;
     struct config config;
     char *text = NULL;
-    enum status status = arguments_parse(&table, argc, argv, &a, &a.config);
+    enum status together = alike_program(comm), status = arguments_parse(&table, argc, argv, &a, &a.config);
+    if (!together)
+        together = alike_options(comm, status ? 0 : arguments_digest(&table, &a, &a.config));
+    if (together)
+        return together;
     if (arguments_want_help(argc, argv))
         a = (struct arguments){.help = true};
     else if (status && !a.version && !a.help_config)
@@ -254,7 +259,9 @@ static enum status run(struct comm *comm, int argc, char **argv)
     free(text);
     if (status)
         return status;
-    status = watch_create(&watch, comm, config.distributed.stall_warn, config.distributed.stall_abort);
+    status = alike_config(comm, &config);
+    if (!status)
+        status = watch_create(&watch, comm, config.distributed.stall_warn, config.distributed.stall_abort);
     if (!status) {
         comm->watch = &watch;
         status = run_job(comm, &config, &a);

@@ -1,8 +1,11 @@
 #include "train/job.h"
 
+#include "core/denormals.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "dist/tree_sum.h"
+#include "train/alike.h"
+#include "train/shared_data.h"
 #include "train/summary.h"
 
 #include <omp.h>
@@ -16,28 +19,34 @@ static bool looks_channels_first(struct shape shape)
 
 static enum status read_data(struct job *job)
 {
-    const struct config *config = job->config;
-    enum status status = dataset_read(&job->train, config->data.file, "train", true);
-    if (status)
-        return status;
-    job->has_data = true;
-    if (dataset_exists(config->data.file, "test")) {
-        status = dataset_read(&job->test, config->data.file, "test", true);
-        job->has_test = !status;
-    }
+    const char *path = job->config->data.file;
+    struct data_source source = {job->comm, &job->node, path, job->config->data.share};
+    enum status status = shared_data_read(&source, "train", &job->train, &job->train_memory, NULL);
+    if (!status)
+        status = shared_data_read(&source, "test", &job->test, &job->test_memory, &job->has_test);
+    if (!status)
+        status = status_prefix(alike_data(job->comm, &job->train, job->has_test ? &job->test : NULL),
+                               "%s: ", path);
+    job->has_data = !status;
+    return status;
+}
+
+static enum status check_shapes(const struct job *job)
+{
+    const char *path = job->config->data.file;
+    struct shape wanted = job->config->network.input;
     char a[64], b[64];
-    if (!status && job->has_test && !shape_equal(job->train.shape, job->test.shape))
-        return status_set(STATUS_DATA, "%s: /train/images are %s, /test/images %s", config->data.file,
+    if (job->has_test && !shape_equal(job->train.shape, job->test.shape))
+        return status_set(STATUS_DATA, "%s: /train/images are %s, /test/images %s", path,
                           shape_text(a, job->train.shape), shape_text(b, job->test.shape));
-    if (!status && looks_channels_first(job->train.shape))
+    if (looks_channels_first(job->train.shape) && log_is_speaker())
         log_warn("%s: images of %s: if that is channels, rows, columns, put the channels last; rows are "
                  "expected first",
-                 config->data.file, shape_text(a, job->train.shape));
-    struct shape wanted = config->network.input;
-    if (!status && wanted.h && !shape_equal(wanted, job->train.shape))
-        return status_set(STATUS_DATA, "%s: images are %s, but [network] input = %s", config->data.file,
+                 path, shape_text(a, job->train.shape));
+    if (wanted.h && !shape_equal(wanted, job->train.shape))
+        return status_set(STATUS_DATA, "%s: images are %s, but [network] input = %s", path,
                           shape_text(a, job->train.shape), shape_text(b, wanted));
-    return status;
+    return STATUS_OK;
 }
 
 static enum status plan(struct job *job)
@@ -61,15 +70,34 @@ static enum status plan(struct job *job)
     return status;
 }
 
+/* A process without launcher leaves its threads to OpenMP. */
+static enum status place(struct job *job)
+{
+    const struct comm *comm = job->comm;
+    int threads = omp_get_max_threads();
+    job->placement = (struct placement){threads, threads, threads};
+    enum status status = node_create(&job->node, comm);
+    if (!status && comm->world != MPI_COMM_NULL)
+        status = placement_find(&job->placement, comm, &job->node);
+    job->threads = job->placement.threads;
+    omp_set_num_threads(job->threads);
+    denormals_flush_team(job->threads);
+    return status;
+}
+
 enum status job_open(struct job *job, const struct comm *comm, const struct config *config, size_t shards)
 {
-    *job = (struct job){.comm = comm, .config = config, .threads = omp_get_max_threads()};
+    *job = (struct job){.comm = comm, .config = config};
     job->shards = shards                       ? shards
                   : config->distributed.shards ? config->distributed.shards
                                                : (size_t)comm->size;
-    enum status status = config->data.file[0] ? read_data(job) : STATUS_OK;
+    enum status status = place(job);
+    if (!status && config->data.file[0])
+        status = read_data(job);
     bool smaller = job->has_data && job->train.count < config->train.batch;
     job_set_batch(job, smaller ? job->train.count : config->train.batch);
+    if (!status && job->has_data)
+        status = check_shapes(job);
     if (!status)
         status = plan(job);
     status = comm_agree(comm, status);
@@ -86,10 +114,11 @@ void job_set_batch(struct job *job, size_t batch)
 
 void job_close(struct job *job)
 {
-    dataset_destroy(&job->train);
-    dataset_destroy(&job->test);
     network_destroy(&job->network);
-    *job = (struct job){0};
+    shared_data_release(&job->train, &job->train_memory);
+    shared_data_release(&job->test, &job->test_memory);
+    node_destroy(&job->node);
+    *job = (struct job){.node.comm = MPI_COMM_NULL};
 }
 
 enum status job_bind(struct job *job, bool training)

@@ -3,6 +3,8 @@
  * threads. Everything that cnn-train does starts from one. */
 #include "core/network.h"
 #include "dist/comm.h"
+#include "dist/node.h"
+#include "dist/placement.h"
 #include "io/config.h"
 #include "io/dataset.h"
 #include "train/step.h"
@@ -10,18 +12,22 @@
 struct job {
     const struct comm *comm;     /* borrowed */
     const struct config *config; /* borrowed */
+    struct node node;            /* the ranks of this host */
+    struct placement placement;  /* threads of this rank and of the others */
     bool has_data,
         has_test; /* else the input's shape comes from [network] input, and there is nothing to evaluate */
-    struct dataset_split train, test;
+    struct dataset_split train, test; /* to be read only: the host's ranks may share them */
+    struct node_memory train_memory, test_memory;
     struct network network;
     size_t batch; /* samples of a full step: the configuration's, or all there are where that is fewer */
     size_t shards, shard_size; /* the largest of a full batch */
     int threads;
 };
 
-/* Collective. Reads the data, if the configuration names a file, and plans the network for it. `shards` 0:
- * the configuration's, or as many as ranks. Every check of the configuration against the data is made here.
- * job_close frees. */
+/* Collective. Finds the number of threads, and has OpenMP use them, without denormals; reads the data, if the
+ * configuration names a file, and plans the network for it. `shards` 0: the configuration's, or as many as
+ * ranks. Every check of the configuration against the data is made here, and that all ranks have the same.
+ * job_close, collective too, frees. */
 enum status job_open(struct job *job, const struct comm *comm, const struct config *config, size_t shards);
 void job_close(struct job *job);
 

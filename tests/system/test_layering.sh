@@ -28,10 +28,10 @@ offenders()
             may["train"] = "^(train|dist|io|core)/"
             may["tools"] = "^(tools|train|dist|io|core)/"
             # folder -> pattern of the foreign headers that it may not
-            not["core"] = not["core/kernels"] = "^(mpi|hdf5.*|H5.*|png|zlib|ini|fcntl|sys/stat|dirent)[.]h$"
-            not["io"] = "^mpi[.]h$"
+            not["core"] = not["core/kernels"] = "^(mpi|hwloc|hdf5.*|H5.*|png|zlib|ini|fcntl|sys/stat|dirent)[.]h$"
+            not["io"] = "^(mpi|hwloc)[.]h$"
             not["dist"] = "^(hdf5.*|H5.*|png|zlib|ini|cblas)[.]h$"
-            not["tools"] = not["train"] = "^(png|zlib|ini|cblas)[.]h$"
+            not["tools"] = not["train"] = "^(hwloc|png|zlib|ini|cblas)[.]h$"
         }
         {
             folder = $1 ~ /^core\/kernels\// ? "core/kernels" : substr($1, 1, index($1, "/") - 1)
@@ -87,12 +87,15 @@ planted io/a.c '#include <mpi.h>'
 planted dist/a.c '#include "core/layer.h"'
 planted dist/a.c '#include "io/config.h"'
 planted train/a.c '#include "tools/x.h"'
+planted train/a.c '#include <hwloc.h>'
+planted core/a.c '#include <hwloc.h>'
 planted train/a.c '    exit(1);'
 planted train/a.c '#include "trainer.h"'
 planted extra/a.c '#include "core/status.h"'
 innocent core/a.c '#include "core/kernels/gemm.h"'
 innocent core/kernels/a.c '#include "core/kernels/a.h"'
 innocent dist/a.c '#include "core/log.h"'
+innocent dist/a.c '#include <hwloc.h>'
 innocent train/a.c '#include "io/config.h"'
 innocent train/a.c '    trainer_on_exit(x);'
 innocent tools/a.c '    exit(status);'

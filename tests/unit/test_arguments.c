@@ -168,13 +168,38 @@ static void test_help(void **state)
     free(text);
 }
 
+static uint64_t digest(const char *line)
+{
+    assert_done(parse(line));
+    return arguments_digest(&table, &values, words);
+}
+
+/* How it was written does not matter, nor what repeats; every value and operand does. */
+static void test_digest(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"--in b x y",           "--in a --count 6 x y", "--in a --force x y",
+                                         "--in a --resume x y",  "--in a z y",           "--in a x z",
+                                         "--in a --resume=1 x y"};
+    uint64_t first = digest("--in a x y");
+    assert_int_equal(digest("--in a x y"), first);
+    assert_int_equal(digest("x --count 7 y --in=a"), first);
+    assert_int_equal(digest("--in a --set k=1 x --set=k=2 y"), first);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        uint64_t other = digest(others[i]);
+        assert_true(other != first);
+        for (size_t j = 0; j < i; j++)
+            assert_true(digest(others[j]) != other);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),       cmocka_unit_test(test_implied_and_repeated),
         cmocka_unit_test(test_odd_ones),   cmocka_unit_test(test_too_often),
         cmocka_unit_test(test_wants_help), cmocka_unit_test(test_wrong),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_help),       cmocka_unit_test(test_digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ static void defaults(void **state)
     assert_string_equal(config.run.output, "checkpoints/a");
     assert_int_equal(config.run.seed, 1);
     assert_string_equal(config.data.file, "");
-    assert_true(config.data.shuffle && !config.train.nesterov);
+    assert_true(config.data.shuffle && config.data.share && !config.train.nesterov);
     assert_int_equal(shape_count(config.network.input), 0);
     assert_true(config.train.epochs == 10 && config.train.batch == 128);
     assert_true(config.train.lr == 0.01 && config.train.momentum == 0.9 && config.train.clip_norm == 0);
@@ -47,7 +47,7 @@ static void every_key(void **state)
     assert_string_equal(config.run.output, "/tmp/x y/z");
     assert_true(config.run.seed == UINT64_MAX);
     assert_string_equal(config.data.file, "data/digits.h5");
-    assert_false(config.data.shuffle);
+    assert_false(config.data.shuffle || config.data.share);
     assert_true(shape_equal(config.network.input, (struct shape){8, 9, 3}));
     assert_true(config.train.epochs == 7 && config.train.batch == 33 && config.train.optimizer == CONFIG_SGD);
     assert_true(config.train.lr == 0.30000000000000004 && config.train.momentum == 0.95 &&
