@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "dist/tree_sum.h"
+#include "dist/watch.h"
 #include "train/alike.h"
 #include "train/shared_data.h"
 #include "train/summary.h"
@@ -21,6 +22,8 @@ static enum status read_data(struct job *job)
 {
     const char *path = job->config->data.file;
     struct data_source source = {job->comm, &job->node, path, job->config->data.share};
+    if (job->comm->watch)
+        watch_phase(job->comm->watch, WATCH_READ, 0);
     enum status status = shared_data_read(&source, "train", &job->train, &job->train_memory, NULL);
     if (!status)
         status = shared_data_read(&source, "test", &job->test, &job->test_memory, &job->has_test);

@@ -56,15 +56,18 @@ static void every_key(void **state)
     assert_true(config.train.schedule == CONFIG_COSINE && config.train.warmup == 1.5);
     assert_true(config.train.warmup_factor == 0.333 && config.train.step_epochs == 2.5);
     assert_true(config.train.step_factor == 0.2 && config.train.final_lr == 1e-7);
-    assert_true(config.distributed.shards == 16 && config.checkpoint.every == 0 &&
-                config.checkpoint.keep == 3);
+    assert_true(config.distributed.shards == 16 && config.distributed.allreduce == CONFIG_TREE &&
+                config.distributed.bucket == 77 && config.distributed.overlap == CONFIG_OVERLAP_NO);
+    assert_true(config.distributed.check_every == 5 && config.distributed.stall_warn == 2.5 &&
+                config.distributed.stall_abort == 60.5);
+    assert_true(config.checkpoint.every == 0 && config.checkpoint.keep == 3);
 
     assert_int_equal(config.network.line_count, 4);
     assert_string_equal(config.network.lines[0].name, "conv1");
     assert_string_equal(config.network.lines[0].text, "conv2d filters=8   kernel=3x5");
-    assert_string_equal(config.network.lines[0].where, "configs/a.ini:10");
+    assert_string_equal(config.network.lines[0].where, "configs/a.ini:11");
     assert_int_equal(strlen(config.network.lines[1].name), 63);
-    assert_string_equal(config.network.lines[3].where, "configs/a.ini:13");
+    assert_string_equal(config.network.lines[3].where, "configs/a.ini:14");
     config_destroy(&config);
 }
 

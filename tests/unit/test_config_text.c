@@ -109,7 +109,7 @@ static void text_is_pleasant(void **state)
                                 "\n"
                                 "[data]\n"
                                 "shuffle = yes\n"
-                                "share = yes\n"
+                                "share   = yes\n"
                                 "\n"
                                 "[network]\n"
                                 "flat  = flatten\n"
