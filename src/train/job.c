@@ -148,13 +148,14 @@ enum status job_print(struct job *job)
     struct summary_run run = {
         .config = job->config,
         .comm = job->comm,
+        .node = &job->node,
+        .placement = &job->placement,
         .network = &job->network,
         .train = job->has_data ? &job->train : NULL,
         .test = job->has_test ? &job->test : NULL,
         .batch = job->batch,
         .shards = job->shards,
         .shard_size = job->shard_size,
-        .threads = job->threads,
         .gradient_arrays = tree_sum_levels(shard_owned(job->shards, (size_t)job->comm->size, 0).count),
     };
     enum status status = network_memory(&job->network, job->shard_size, true, job->threads, &run.memory);

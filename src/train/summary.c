@@ -98,12 +98,25 @@ static void print_data(const struct summary_run *run)
               run->config->data.shuffle ? "" : ", in file order");
 }
 
+/* "1 rank with 4 threads on host", "16 ranks with 3 to 4 threads on 4 hosts" */
+static void print_ranks(const struct summary_run *run)
+{
+    const struct placement *p = run->placement;
+    log_print("%d rank%s with ", run->comm->size, run->comm->size == 1 ? "" : "s");
+    if (p->fewest < p->most)
+        log_print("%d to ", p->fewest);
+    log_print("%d thread%s on ", p->most, p->most == 1 ? "" : "s");
+    if (run->node->count > 1)
+        log_print("%d hosts\n", run->node->count);
+    else
+        log_print("%s\n", run->comm->host);
+}
+
 static void print_batch(const struct summary_run *run)
 {
-    log_print("  batch         %zu = %zu shard%s of %s%zu, on %d rank%s with %d thread%s on %s\n", run->batch,
-              run->shards, run->shards == 1 ? "" : "s", run->batch % run->shards ? "up to " : "",
-              run->shard_size, run->comm->size, run->comm->size == 1 ? "" : "s", run->threads,
-              run->threads == 1 ? "" : "s", run->comm->host);
+    log_print("  batch         %zu = %zu shard%s of %s%zu, on ", run->batch, run->shards,
+              run->shards == 1 ? "" : "s", run->batch % run->shards ? "up to " : "", run->shard_size);
+    print_ranks(run);
 }
 
 static void print_optimizer(const struct config *c)

@@ -2,6 +2,8 @@
 /* The tables before the start. */
 #include "core/network.h"
 #include "dist/comm.h"
+#include "dist/node.h"
+#include "dist/placement.h"
 #include "dist/reducer.h"
 #include "io/config.h"
 #include "io/dataset.h"
@@ -13,10 +15,11 @@ void summary_print_network(const struct network *network);
 struct summary_run {
     const struct config *config;
     const struct comm *comm;
+    const struct node *node;
+    const struct placement *placement;
     const struct network *network;
     const struct dataset_split *train, *test; /* NULL: none */
     size_t batch, shards, shard_size;
-    int threads;
     size_t memory; /* bytes of activations and workspace */
     size_t gradient_arrays;
 };
