@@ -4,6 +4,8 @@
 #include "core/log.h"
 #include "core/optimizer.h"
 #include "core/text.h"
+#include "dist/shard.h"
+#include "train/step.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -119,6 +121,55 @@ static void print_batch(const struct summary_run *run)
     print_ranks(run);
 }
 
+enum { RANKS_SHOWN = 8 };
+
+static void print_shard_range(struct range range)
+{
+    if (range.count == 0)
+        log_print("none");
+    else if (range.count == 1)
+        log_print("%zu", range.first);
+    else
+        log_print("%zu-%zu", range.first, range.first + range.count - 1);
+}
+
+/* Who has which shards; where ranks are many, how many each. */
+static void print_shards(const struct summary_run *run)
+{
+    size_t ranks = (size_t)run->comm->size, most = (run->shards + ranks - 1) / ranks;
+    log_print("  shards        ");
+    if (run->shards < ranks)
+        log_print("1 on each of %zu ranks, %zu ranks have none: set distributed.shards to use them",
+                  run->shards, ranks - run->shards);
+    else if (run->shards == ranks)
+        log_print("one on each rank");
+    else if (ranks > RANKS_SHOWN)
+        log_print("%zu%s on each rank", run->shards / ranks, run->shards % ranks ? " or one more" : "");
+    for (size_t rank = 0; run->shards > ranks && ranks <= RANKS_SHOWN && rank < ranks; rank++) {
+        log_print("%srank %zu: ", rank ? ", " : "", rank);
+        print_shard_range(shard_owned(run->shards, ranks, rank));
+    }
+    if (run->shards % ranks && run->shards > ranks)
+        log_print(" (a step takes as long as %zu shards)", most);
+    log_print("\n");
+}
+
+static void print_gradients(const struct summary_run *run)
+{
+    const struct config *c = run->config;
+    static const char *const overlaps[] = {[CONFIG_OVERLAP_AUTO] = "overlap with backward if that is faster",
+                                           [CONFIG_OVERLAP_YES] = "overlapped with backward",
+                                           [CONFIG_OVERLAP_NO] = "after backward"};
+    char bytes[32], bucket[32];
+    size_t count = run->network->parameter_count + STEP_TAIL_COUNT,
+           bucket_bytes = c->distributed.bucket * 1024;
+    size_t buckets = reducer_buckets(count, bucket_bytes / sizeof(float));
+    log_print("  gradients     %s, %s in %zu bucket%s of %s%s, %s\n",
+              allreduce_list[c->distributed.allreduce].name, text_bytes(bytes, (double)count * sizeof(float)),
+              buckets, buckets == 1 ? "" : "s", buckets == 1 ? "up to " : "",
+              text_bytes(bucket, (double)bucket_bytes), overlaps[c->distributed.overlap]);
+}
+
 static void print_optimizer(const struct config *c)
 {
     static const char *const schedules[] = {"constant", "step", "cosine"};
@@ -149,6 +200,10 @@ void summary_print_run(const struct summary_run *run)
               build_version());
     print_data(run);
     print_batch(run);
+    if (run->comm->size > 1) {
+        print_shards(run);
+        print_gradients(run);
+    }
     log_print("  epochs        %zu\n", c->train.epochs);
     print_optimizer(c);
     log_print("  memory        %s activations and workspace, %s weights, gradients and optimizer\n",
