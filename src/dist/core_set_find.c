@@ -20,10 +20,11 @@ static hwloc_topology_t load(void)
     return topology;
 }
 
-/* Where OpenMP has places, they are all that the process may run on, its present thread on one of them. */
+/* Where OpenMP binds threads to places, they are all that the process may run on, its present thread on one
+ * of them. */
 static bool openmp_places(hwloc_bitmap_t cpus)
 {
-    int places = omp_get_num_places();
+    int places = omp_get_proc_bind() == omp_proc_bind_false ? 0 : omp_get_num_places();
     hwloc_bitmap_zero(cpus);
     for (int place = 0; place < places; place++) {
         int count = omp_get_place_num_procs(place);

@@ -68,33 +68,65 @@ static bool is_crowded(const struct placement_host *host, size_t rank)
            threads_within(host, &around) > core_set_count(&around);
 }
 
-struct placement_verdict placement_judge(const struct placement_host *host)
+/* How many ranks are bound by OpenMP to cores that others are bound to as well. */
+static size_t count_pinned(const struct placement_host *host)
 {
-    struct placement_verdict v = {PLACEMENT_FINE, 0};
-    struct core_set all = union_of_all(host), crowded = {{0}};
-    size_t used = core_set_count(&all), open = core_set_count(&host->open), free_ranks = 0;
-    bool beyond = host->limit && threads_within(host, &all) > host->limit;
-    v.available = host->limit ? min(open, host->limit) : open;
-    v.idle = v.available > used ? v.available - used : 0;
+    size_t count = 0;
+    for (size_t i = 0; i < host->size; i++)
+        for (size_t j = 0; j < host->size; j++)
+            if (i != j && host->ranks[i].pinned && host->ranks[j].pinned &&
+                core_set_overlap(&host->ranks[i].cores, &host->ranks[j].cores)) {
+                count++;
+                break;
+            }
+    return count;
+}
+
+/* Adds the ranks that are crowded to the verdict: all of them, where they have more threads than the job was
+ * given cores. */
+static void find_crowded(const struct placement_host *host, const struct core_set *all,
+                         struct placement_verdict *v)
+{
+    struct core_set cores = {{0}};
+    bool beyond = host->limit && threads_within(host, all) > host->limit;
     for (size_t i = 0; i < host->size; i++) {
-        free_ranks += !host->ranks[i].asked;
         if (!beyond && !is_crowded(host, i))
             continue;
-        v.fault = PLACEMENT_CROWDED;
-        v.ranks++;
-        v.threads += host->ranks[i].threads;
-        v.asked = v.asked || host->ranks[i].asked;
-        crowded = core_set_union(&crowded, &host->ranks[i].cores);
+        v->fault = PLACEMENT_CROWDED;
+        v->ranks++;
+        v->threads += host->ranks[i].threads;
+        v->asked = v->asked || host->ranks[i].asked;
+        cores = core_set_union(&cores, &host->ranks[i].cores);
     }
-    v.cores = core_set_count(&crowded);
+    v->cores = core_set_count(&cores);
     if (beyond)
-        v.cores = min(v.cores, host->limit);
-    if (v.fault == PLACEMENT_FINE && free_ranks && v.idle >= host->size) {
+        v->cores = min(v->cores, host->limit);
+}
+
+static bool all_asked(const struct placement_host *host)
+{
+    for (size_t i = 0; i < host->size; i++)
+        if (!host->ranks[i].asked)
+            return false;
+    return true;
+}
+
+struct placement_verdict placement_judge(const struct placement_host *host)
+{
+    struct core_set all = union_of_all(host);
+    size_t used = core_set_count(&all), open = core_set_count(&host->open), pinned = count_pinned(host);
+    struct placement_verdict v = {.available = host->limit ? min(open, host->limit) : open};
+    v.idle = v.available > used ? v.available - used : 0;
+    find_crowded(host, &all, &v);
+    if (v.fault)
+        return v;
+    v.threads = threads_within(host, &all);
+    v.cores = used;
+    v.ranks = pinned ? pinned : host->size;
+    if (pinned)
+        v.fault = PLACEMENT_PINNED;
+    else if (v.idle >= host->size && !all_asked(host))
         v.fault = PLACEMENT_IDLE;
-        v.ranks = host->size;
-        v.threads = threads_within(host, &all);
-        v.cores = used;
-    }
     return v;
 }
 
@@ -104,22 +136,24 @@ static const char *many(size_t count)
     return count == 1 ? "" : "s";
 }
 
-static int bind_advice(enum launcher_kind launcher, size_t each, char *out, size_t space)
+static void bind_advice(enum launcher_kind launcher, size_t each, char *out, size_t space)
 {
     if (launcher == LAUNCHER_SRUN)
-        return snprintf(out, space, "`srun --cpu-bind=none`, or `--cpus-per-task=%zu`", each);
-    if (launcher == LAUNCHER_MPIRUN)
-        return snprintf(out, space, "`mpirun --bind-to none`, or `--map-by slot:PE=%zu`", each);
-    return snprintf(out, space, "let the launcher bind no rank, or each to %zu core%s", each, many(each));
+        snprintf(out, space, "`srun --cpu-bind=none`, or `--cpus-per-task=%zu`", each);
+    else if (launcher == LAUNCHER_MPIRUN)
+        snprintf(out, space, "`mpirun --bind-to none`, or `--map-by slot:PE=%zu`", each);
+    else
+        snprintf(out, space, "let the launcher bind no rank, or each to %zu core%s", each, many(each));
 }
 
-static int fewer_advice(enum launcher_kind launcher, size_t ranks, char *out, size_t space)
+static void fewer_advice(enum launcher_kind launcher, size_t ranks, char *out, size_t space)
 {
     if (launcher == LAUNCHER_SRUN)
-        return snprintf(out, space, "`srun --ntasks-per-node=%zu`", ranks);
-    if (launcher == LAUNCHER_MPIRUN)
-        return snprintf(out, space, "`mpirun --map-by ppr:%zu:node`", ranks);
-    return snprintf(out, space, "at most %zu rank%s on a host", ranks, many(ranks));
+        snprintf(out, space, "`srun --ntasks-per-node=%zu`", ranks);
+    else if (launcher == LAUNCHER_MPIRUN)
+        snprintf(out, space, "`mpirun --map-by ppr:%zu:node`", ranks);
+    else
+        snprintf(out, space, "at most %zu rank%s on a host", ranks, many(ranks));
 }
 
 void placement_advice(const struct placement_verdict *v, size_t ranks, enum launcher_kind launcher, char *out,
@@ -129,7 +163,12 @@ void placement_advice(const struct placement_verdict *v, size_t ranks, enum laun
     size_t each = max(1, v->available / ranks),
            wanted = v->ranks ? (v->threads + v->ranks - 1) / v->ranks : 1;
     out[0] = 0;
-    if (v->fault == PLACEMENT_IDLE) {
+    if (v->fault == PLACEMENT_PINNED) {
+        snprintf(
+            out, space,
+            "OMP_PROC_BIND or OMP_PLACES binds threads of %zu ranks to the same cores: OMP_PROC_BIND=false",
+            v->ranks);
+    } else if (v->fault == PLACEMENT_IDLE) {
         bind_advice(launcher, each, advice, sizeof advice);
         snprintf(out, space, "%zu rank%s may run on %zu core%s only, though %zu are there: %s", v->ranks,
                  many(v->ranks), v->cores, many(v->cores), v->available, advice);

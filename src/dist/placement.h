@@ -20,6 +20,7 @@ enum status placement_find(struct placement *placement, const struct comm *comm,
 struct placement_rank {
     struct core_set cores; /* that it may run on; at least one */
     size_t asked;          /* threads that the user asked for; 0: no number */
+    bool pinned;           /* OpenMP binds its first threads to the first of these cores (OMP_PROC_BIND) */
     size_t threads;        /* that it gets */
 };
 
@@ -38,12 +39,13 @@ void placement_assign(struct placement_host *host);
 enum placement_fault {
     PLACEMENT_FINE,
     PLACEMENT_CROWDED, /* more threads than cores that they may run on */
+    PLACEMENT_PINNED,  /* threads of several ranks are bound to the same cores */
     PLACEMENT_IDLE,    /* bound, and cores are left over: at least one more for each rank */
 };
 
 struct placement_verdict {
     enum placement_fault fault;
-    size_t ranks, threads, cores; /* the ranks concerned, their threads and cores all together */
+    size_t ranks, threads, cores; /* that are concerned, or all */
     size_t available, idle;       /* cores of the host that the job can have; of those, that no rank uses */
     bool asked;                   /* the number of threads is the user's */
 };

@@ -20,7 +20,8 @@ static size_t asked_threads(const struct comm *comm)
 
 static struct report report_self(const struct comm *comm)
 {
-    struct report report = {.rank.asked = asked_threads(comm)};
+    struct report report = {.rank.asked = asked_threads(comm),
+                            .rank.pinned = omp_get_proc_bind() != omp_proc_bind_false};
     size_t per_core = 1, cpus = (size_t)comm->launcher.cpus;
     if (core_set_find(&report.rank.cores, &report.open, &per_core))
         report.rank.cores = report.open = core_set_range(0, (size_t)omp_get_num_procs());

@@ -87,6 +87,10 @@ expect_message "on 1 rank with 1 thread" out
 expect_message "mpirun --bind-to none"
 expect_exit 0 ranks $((cores + 1)) "${dry[@]}"
 [ "$(grep -c 'wait for each other' err)" = 1 ] || fail "more ranks than cores: $(cat err)"
+OMP_PROC_BIND=true expect_exit 0 ranks 2 "${dry[@]}"
+expect_message "2 ranks to the same cores: OMP_PROC_BIND=false"
+OMP_PROC_BIND=true expect_exit 0 "${dry[@]}"
+expect_message "on 1 rank with $(nproc) threads" out
 export OMP_NUM_THREADS=$((cores + 3))
 expect_exit 0 ranks 2 "${dry[@]}"
 expect_message "on 2 ranks with $OMP_NUM_THREADS threads" out

@@ -53,10 +53,7 @@ static struct dataset_split make(struct kind kind)
         s.classes[i] = (int32_t)(i * 2 % OUTPUTS);
     for (size_t i = 0; s.values && i < COUNT * OUTPUTS; i++)
         s.values[i] = s.binary ? (float)(i % 2) : (float)i * 0.25f;
-    static const char *const names[OUTPUTS] = {"",
-                                               "Gr\xc3\xb6\xc3\x9f"
-                                               "e",
-                                               "a longer name"};
+    static const char *const names[OUTPUTS] = {"", "\xc3\xb6\xc3\x9f", "a longer name"};
     s.class_names = kind.names ? malloc(OUTPUTS * sizeof *s.class_names) : NULL;
     for (size_t i = 0; kind.names && i < OUTPUTS; i++)
         s.class_names[i] = strdup(names[i]);

@@ -186,6 +186,25 @@ static void test_idle(void **state)
     expect_fault(host, PLACEMENT_IDLE, 2, 2, 2, 6);
 }
 
+static struct placement_host pin(struct placement_host host, size_t first, size_t count)
+{
+    for (size_t i = first; i < first + count; i++)
+        ranks[i].pinned = true;
+    return host;
+}
+
+static void test_pinned(void **state)
+{
+    (void)state;
+    expect_fine(pin(make(64, 1, 64, 0, 0), 0, 1));
+    expect_fine(pin(make(64, 16, 4, 4, 0), 0, 16)); /* each rank to cores of its own */
+    expect_fine(pin(make(64, 16, 64, 0, 0), 3, 1)); /* the others may leave */
+    expect_fault(pin(make(64, 16, 64, 0, 0), 0, 16), PLACEMENT_PINNED, 16, 64, 64, 0);
+    expect_fault(pin(make(64, 4, 32, 32, 0), 1, 3), PLACEMENT_PINNED, 2, 64, 64,
+                 0); /* 1 and 3 on the same half */
+    expect_fault(pin(make(2, 16, 2, 0, 0), 0, 16), PLACEMENT_CROWDED, 16, 16, 2, 0);
+}
+
 static void expect_advice(struct placement_host host, enum launcher_kind launcher, const char *text)
 {
     char out[512];
@@ -198,6 +217,9 @@ static void test_advice(void **state)
 {
     (void)state;
     expect_advice(make(64, 64, 1, 1, 0), LAUNCHER_MPIRUN, "");
+    expect_advice(
+        pin(make(64, 16, 64, 0, 0), 0, 16), LAUNCHER_SRUN,
+        "OMP_PROC_BIND or OMP_PLACES binds threads of 16 ranks to the same cores: OMP_PROC_BIND=false");
     expect_advice(make(64, 1, 1, 0, 0), LAUNCHER_MPIRUN,
                   "1 rank may run on 1 core only, though 64 are there: `mpirun --bind-to none`, or `--map-by "
                   "slot:PE=64`");
@@ -245,7 +267,8 @@ int main(void)
         cmocka_unit_test(test_threads_limit), cmocka_unit_test(test_fine),
         cmocka_unit_test(test_fine_uneven),   cmocka_unit_test(test_crowded),
         cmocka_unit_test(test_crowded_part),  cmocka_unit_test(test_idle),
-        cmocka_unit_test(test_advice),        cmocka_unit_test(test_many_ranks),
+        cmocka_unit_test(test_pinned),        cmocka_unit_test(test_advice),
+        cmocka_unit_test(test_many_ranks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
