@@ -216,5 +216,5 @@ int main(int argc, char **argv)
     free(bench.times);
     free(bench.array);
     comm_destroy(&bench.comm);
-    return log_finish(STATUS_OK);
+    return (int)log_finish(STATUS_OK);
 }

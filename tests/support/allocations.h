@@ -1,7 +1,7 @@
 #pragma once
-/* Counts what is taken from the heap by our own code and by libraries that it calls. Not counted is what two of
- * them take and give back within a call, which we cannot change: GCC's OpenMP run-time makes a structure of
- * 1.5 KB for every region of one thread, and OpenBLAS 0.3.21 on processors with AVX-512 a buffer for small
+/* Counts what is taken from the heap by our own code and by libraries that it calls. Not counted is what two
+ * of them take and give back within a call, which we cannot change: GCC's OpenMP run-time makes a structure
+ * of 1.5 KB for every region of one thread, and OpenBLAS 0.3.21 on processors with AVX-512 a buffer for small
  * products whose width is no multiple of 16. */
 #include <stdbool.h>
 #include <stddef.h>
