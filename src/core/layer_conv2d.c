@@ -1,5 +1,8 @@
 #include "core/kernels/conv2d.h"
+#include "core/kernels/isa.h"
 #include "core/layer.h"
+
+#include <stdio.h>
 
 struct options {
     size_t filters;
@@ -37,6 +40,15 @@ static void plan_window(struct window *w, const struct padding *padding, size_t 
     }
 }
 
+static enum status unknown_isa(void)
+{
+    char names[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; isa_kernel(i) && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s", isa_kernel(i)->name);
+    return status_set(STATUS_USAGE, "CNN_ISA names no instruction set of this processor: it has%s", names);
+}
+
 static enum status plan(struct layer *layer)
 {
     struct options *o = layer->options;
@@ -52,7 +64,10 @@ static enum status plan(struct layer *layer)
         .c = in.c,
         .oc = o->filters,
         .groups = o->groups,
+        .kernel = isa_choose(),
     };
+    if (!g->kernel)
+        return unknown_isa();
     plan_window(&g->h, &o->padding, o->padding.sides.h);
     plan_window(&g->w, &o->padding, o->padding.sides.w);
     layer->out = (struct shape){g->h.out, g->w.out, g->oc};
@@ -81,8 +96,9 @@ static size_t workspace(const struct layer *layer, size_t n, int threads)
 static void forward(const struct layer *layer, const struct pass *pass)
 {
     const struct options *o = layer->options;
-    conv2d_forward(&o->geometry, pass->n, layer->x[0], layer_parameter(layer, pass->parameters, 0),
-                   layer_parameter(layer, pass->parameters, 1), layer->y, pass->workspace, pass->threads);
+    struct conv2d_epilogue epilogue = {.bias = layer_parameter(layer, pass->parameters, 1)};
+    conv2d_forward(&o->geometry, pass->n, layer->x[0], layer_parameter(layer, pass->parameters, 0), &epilogue,
+                   layer->y, pass->workspace, pass->threads);
 }
 
 static void backward(const struct layer *layer, const struct pass *pass)

@@ -1,16 +1,44 @@
 #include "core/kernels/conv2d.h"
 
-#include "core/kernels/gemm.h"
+#include "core/kernels/axis.h"
 
 #include <omp.h>
 #include <string.h>
 
 enum {
-    TILE_FLOATS = 64 * 1024, /* columns and outputs of a tile: a quarter of a 1 MiB cache */
-    TILES_MIN = 16,          /* so that few images still make work for several threads */
-    OUT_BLOCK = 128,         /* output channels of a task of weight gradients */
-    PARTIALS_MAX = 16,       /* parts in which weight gradients are summed */
-    PARTIAL_FLOATS = 4 * 1024 * 1024,
+    TASK_PIXELS = 1024,      /* of small images, so many make a task */
+    TASK_BYTES = 512 * 1024, /* but no more source than this, if half a cache of 1 MiB */
+    TASKS_PER_THREAD = 4,    /* at least, where that is possible */
+    BAND_PIXELS = 196,       /* so few pixels are not cut further */
+    PACK_CHANNELS = 16,      /* packed at a time */
+};
+
+/* One side of a convolution: images, a pixel's channels together. */
+struct side {
+    size_t h, w, channels;
+};
+
+/* Forward, or the input gradient: both go from the source's pixels to the target's. */
+struct pass {
+    const struct tile_kernel *kernel;
+    struct side source, target;
+    size_t groups, depth, width; /* source and target channels of a group */
+    size_t blocks, block_width;  /* of target channels; a block's weights lie together */
+    size_t taps_h, taps_w;
+    struct axis_class *rows, *columns;
+    size_t row_classes, column_classes;
+    float *packed,
+        *bias; /* (group, block, tap, depth, tile_width of the block); (group, block, block_width) */
+    struct tile_run *runs; /* (thread, taps) */
+    bool has_bias, relu;
+    size_t task_images, bands, band_rows; /* a task: images, or a band of rows of one */
+};
+
+/* A task: rows first_row .. last_row-1 of some images, one block of target channels of one group. */
+struct task {
+    size_t image, images, first_row, last_row, group, block;
+    const float *source;
+    float *target;
 };
 
 static size_t min_size(size_t a, size_t b)
@@ -18,325 +46,288 @@ static size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* What follows from the shapes. */
-struct sizes {
-    size_t depth;     /* of the product: kh * kw * c/groups */
-    size_t group_out; /* oc / groups */
-    size_t weights;   /* depth * oc */
-    size_t rows;      /* output rows: n * oh */
-    size_t tile_rows; /* output rows in a tile */
-    size_t tiles;
-    size_t partials, tiles_per_partial;
-    size_t partials_most; /* never fewer for more rows, as `partials` may be: what workspace is taken for */
-    bool pointwise;       /* 1x1, stride 1, no padding: x itself is the matrix of columns */
-};
-
-static struct sizes conv2d_sizes(const struct conv2d *g, size_t n)
+static size_t divide_up(size_t a, size_t b)
 {
-    struct sizes s = {.depth = g->h.kernel * g->w.kernel * (g->c / g->groups),
-                      .group_out = g->oc / g->groups};
-    s.pointwise = g->h.kernel == 1 && g->w.kernel == 1 && g->h.stride == 1 && g->w.stride == 1 &&
-                  g->h.pad == 0 && g->w.pad == 0 && g->h.pad_end == 0 && g->w.pad_end == 0;
-    s.weights = s.depth * g->oc;
-    s.rows = n * g->h.out;
-    s.tile_rows =
-        min_size(TILE_FLOATS / (g->w.out * (s.depth + g->oc)), (s.rows + TILES_MIN - 1) / TILES_MIN);
-    s.tile_rows += s.tile_rows == 0;
-    s.tiles = (s.rows + s.tile_rows - 1) / s.tile_rows;
-    size_t partials = PARTIAL_FLOATS / s.weights;
-    partials = min_size(partials < 2 ? 2 : partials, PARTIALS_MAX);
-    s.tiles_per_partial = (s.tiles + partials - 1) / partials;
-    s.partials = (s.tiles + s.tiles_per_partial - 1) / s.tiles_per_partial;
-    s.partials_most = min_size(partials, s.rows);
-    return s;
+    return (a + b - 1) / b;
 }
 
-/* The workspace: packed weights, then partial weight and bias gradients, then one matrix of columns per
- * thread. */
-struct workspace {
-    float *packed, *partials, *columns;
-    size_t partial_floats, column_floats;
-};
-
-static size_t round_floats(size_t count)
+/* Takes memory from the workspace, or counts where there is none. */
+static void *take(char **memory, size_t *used, size_t bytes)
 {
-    return (count + 15) / 16 * 16;
+    void *taken = *memory ? *memory + *used : NULL;
+    *used += (bytes + 63) / 64 * 64;
+    return taken;
 }
 
-static struct workspace conv2d_layout(const struct conv2d *g, const struct sizes *s, void *memory)
+static struct pass pass_init(const struct conv2d *g, bool backward, int threads, void *workspace,
+                             size_t *bytes)
 {
-    struct workspace w = {.partial_floats = round_floats(s->weights + g->oc),
-                          .column_floats = round_floats(s->tile_rows * g->w.out * s->depth)};
-    w.packed = memory;
-    if (memory) {
-        w.partials = w.packed + round_floats(s->weights);
-        w.columns = w.partials + s->partials * w.partial_floats;
-    }
-    return w;
+    struct side in = {g->h.in, g->w.in, g->c}, out = {g->h.out, g->w.out, g->oc};
+    struct pass p = {.kernel = g->kernel,
+                     .source = backward ? out : in,
+                     .target = backward ? in : out,
+                     .groups = g->groups,
+                     .taps_h = g->h.kernel,
+                     .taps_w = g->w.kernel};
+    p.depth = p.source.channels / p.groups;
+    p.width = p.target.channels / p.groups;
+    p.block_width = 2 * p.kernel->vector;
+    p.blocks = divide_up(p.width, p.block_width);
+    size_t taps = p.taps_h * p.taps_w, columns = p.groups * p.blocks * p.block_width;
+    char *memory = workspace;
+    *bytes = 0;
+    p.rows = take(&memory, bytes, p.target.h * sizeof *p.rows);
+    p.columns = take(&memory, bytes, p.target.w * sizeof *p.columns);
+    p.packed = take(&memory, bytes, columns * taps * p.depth * sizeof *p.packed);
+    p.bias = take(&memory, bytes, columns * sizeof *p.bias);
+    p.runs = take(&memory, bytes, (size_t)threads * taps * sizeof *p.runs);
+    return p;
 }
 
 size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads)
 {
-    struct sizes s = conv2d_sizes(g, n);
-    struct workspace w = conv2d_layout(g, &s, NULL);
-    return sizeof(float) *
-           (round_floats(s.weights) + s.partials_most * w.partial_floats + (size_t)threads * w.column_floats);
+    size_t forward, backward, weight = conv2d_backward_weight_workspace(g, n, threads);
+    pass_init(g, false, threads, NULL, &forward);
+    pass_init(g, true, threads, NULL, &backward);
+    size_t most = forward > backward ? forward : backward;
+    return most > weight ? most : weight;
 }
 
-/* Where weight (o, i, ky, kx) lies when packed: (group, ky, kx, i, o within the group). */
-static size_t packed_index(const struct conv2d *g, const struct sizes *s, size_t o, size_t i, size_t k)
+/* How the work is cut. The results do not depend on it. */
+static void plan_tasks(struct pass *p, size_t n, int threads)
 {
-    size_t group = o / s->group_out, group_in = g->c / g->groups;
-    return (group * s->depth + k * group_in + i) * s->group_out + o % s->group_out;
+    size_t pixels = p->target.h * p->target.w, blocks = p->groups * p->blocks;
+    size_t bytes = p->source.h * p->source.w * p->source.channels * sizeof(float);
+    size_t wanted = TASKS_PER_THREAD * (size_t)threads;
+    size_t images = min_size(TASK_PIXELS / pixels, TASK_BYTES / bytes);
+    images = min_size(images, n * blocks / wanted);
+    p->task_images = images ? images : 1;
+    p->bands = images > 1 ? 1 : divide_up(bytes, TASK_BYTES);
+    if (n * blocks * p->bands < wanted)
+        p->bands = divide_up(wanted, n * blocks);
+    p->band_rows = divide_up(p->target.h, p->bands);
+    if (p->band_rows * p->target.w < BAND_PIXELS)
+        p->band_rows = divide_up(BAND_PIXELS, p->target.w);
+    p->bands = divide_up(p->target.h, p->band_rows);
 }
 
-static void pack(const struct conv2d *g, const struct sizes *s, const float *weight, float *packed,
-                 int threads)
+/* Columns of a block: all but a group's last have block_width. */
+static size_t block_columns(const struct pass *p, size_t block)
 {
-    size_t group_in = g->c / g->groups, taps = g->h.kernel * g->w.kernel;
-#pragma omp parallel for num_threads(threads) schedule(static) if (s->weights > 16384)
-    for (size_t o = 0; o < g->oc; o++)
-        for (size_t i = 0; i < group_in; i++)
+    return min_size(p->block_width, p->width - block * p->block_width);
+}
+
+static float *block_weights(const struct pass *p, size_t group, size_t block)
+{
+    return p->packed + (group * p->blocks + block) * p->block_width * p->taps_h * p->taps_w * p->depth;
+}
+
+/* weight (width, depth, taps) of a group -> (taps, depth, columns) */
+static void pack_forward(const struct pass *p, const float *weight, size_t group, size_t block)
+{
+    size_t taps = p->taps_h * p->taps_w, columns = block_columns(p, block),
+           width = tile_width(p->kernel, columns);
+    const float *from = weight + (group * p->width + block * p->block_width) * p->depth * taps;
+    float *to = block_weights(p, group, block);
+    if (columns < width)
+        memset(to, 0, taps * p->depth * width * sizeof *to);
+    for (size_t first = 0; first < p->depth; first += PACK_CHANNELS) {
+        size_t last = min_size(first + PACK_CHANNELS, p->depth);
+        for (size_t j = 0; j < columns; j++)
+            for (size_t i = first; i < last; i++)
+                for (size_t k = 0; k < taps; k++)
+                    to[(k * p->depth + i) * width + j] = from[(j * p->depth + i) * taps + k];
+    }
+}
+
+/* weight (depth, width, taps) of a group -> (taps turned around, depth, columns) */
+static void pack_backward(const struct pass *p, const float *weight, size_t group, size_t block)
+{
+    size_t taps = p->taps_h * p->taps_w, columns = block_columns(p, block),
+           width = tile_width(p->kernel, columns);
+    const float *from = weight + (group * p->depth * p->width + block * p->block_width) * taps;
+    float *to = block_weights(p, group, block);
+    if (columns < width)
+        memset(to, 0, taps * p->depth * width * sizeof *to);
+    for (size_t i = 0; i < p->depth; i++)
+        for (size_t j = 0; j < columns; j++)
             for (size_t k = 0; k < taps; k++)
-                packed[packed_index(g, s, o, i, k)] = weight[(o * group_in + i) * taps + k];
+                to[((taps - 1 - k) * p->depth + i) * width + j] = from[(i * p->width + j) * taps + k];
 }
 
-/* One output row's columns for channels first .. first+count-1: (ow, kh, kw, count). `image` is the row's
- * image. */
-static void im2col_row(const struct conv2d *g, const float *image, size_t oy, size_t first, size_t count,
-                       float *columns)
+static void pack_bias(const struct pass *p, const float *bias)
 {
-    size_t run = g->w.kernel * count;
-    struct window_range rows = window_inside(&g->h, oy);
-    bool contiguous = g->w.dilation == 1 && count == g->c;
-    for (size_t ox = 0; ox < g->w.out; ox++) {
-        struct window_range cols = window_inside(&g->w, ox);
-        for (size_t ky = 0; ky < g->h.kernel; ky++, columns += run) {
-            if (ky < rows.first || ky >= rows.last || cols.first == cols.last) {
-                memset(columns, 0, run * sizeof *columns);
-                continue;
-            }
-            const float *line = image + window_input(&g->h, oy, ky) * g->w.in * g->c + first;
-            for (size_t e = 0; e < cols.first * count; e++)
-                columns[e] = 0;
-            if (contiguous) {
-                const float *from = line + window_input(&g->w, ox, cols.first) * g->c;
-                float *to = columns + cols.first * count;
-                size_t floats = (cols.last - cols.first) * count;
-                for (size_t e = 0; e < floats; e++)
-                    to[e] = from[e];
-            } else {
-                for (size_t kx = cols.first; kx < cols.last; kx++)
-                    for (size_t e = 0; e < count; e++)
-                        columns[kx * count + e] = line[window_input(&g->w, ox, kx) * g->c + e];
-            }
-            for (size_t e = cols.last * count; e < run; e++)
-                columns[e] = 0;
-        }
+    for (size_t group = 0; group < p->groups; group++) {
+        float *to = p->bias + group * p->blocks * p->block_width;
+        memset(to, 0, p->blocks * p->block_width * sizeof *to);
+        memcpy(to, bias + group * p->width, p->width * sizeof *to);
     }
 }
 
-/* Adds columns as above back to where they came from. */
-static void col2im_row(const struct conv2d *g, float *image, size_t oy, size_t first, size_t count,
-                       const float *columns)
+/* The runs of all pixels of a class: kernel positions, those of a row together where their channels are. */
+static size_t class_runs(const struct pass *p, const struct axis_class *row, const struct axis_class *column,
+                         size_t width, struct tile_run *runs)
 {
-    size_t run = g->w.kernel * count;
-    struct window_range rows = window_inside(&g->h, oy);
-    bool contiguous = g->w.dilation == 1 && count == g->c;
-    for (size_t ox = 0; ox < g->w.out; ox++, columns += g->h.kernel * run) {
-        struct window_range cols = window_inside(&g->w, ox);
-        if (cols.first == cols.last)
+    size_t count = 0, line = p->source.w * p->source.channels;
+    bool together = p->groups == 1 && column->tap_step == 1 && column->source_tap <= 1;
+    if (row->taps == 0 || column->taps == 0)
+        return 0;
+    for (size_t ky = 0; ky < row->taps; ky++) {
+        size_t tap = (row->tap + ky * row->tap_step) * p->taps_w + column->tap;
+        struct tile_run run = {ky * row->source_tap * line, tap * p->depth * width, p->depth};
+        if (together) {
+            run.length *= column->taps;
+            runs[count++] = run;
             continue;
-        for (size_t ky = rows.first; ky < rows.last; ky++) {
-            float *line = image + window_input(&g->h, oy, ky) * g->w.in * g->c + first;
-            const float *from = columns + ky * run;
-            if (contiguous) {
-                float *to = line + window_input(&g->w, ox, cols.first) * g->c;
-                size_t floats = (cols.last - cols.first) * count;
-                from += cols.first * count;
-                for (size_t e = 0; e < floats; e++)
-                    to[e] += from[e];
-            } else {
-                for (size_t kx = cols.first; kx < cols.last; kx++)
-                    for (size_t e = 0; e < count; e++)
-                        line[window_input(&g->w, ox, kx) * g->c + e] += from[kx * count + e];
-            }
+        }
+        for (size_t kx = 0; kx < column->taps; kx++) {
+            runs[count++] = run;
+            run.a += column->source_tap * p->source.channels;
+            run.b += column->tap_step * p->depth * width;
+        }
+    }
+    return count;
+}
+
+/* Goes through the pixels of a class, image by image, row by row. Steps back are size_t that wrap around. */
+struct walk {
+    size_t x, y, columns, rows;
+    size_t source, source_pixel, source_row, source_image; /* offset, and what it grows by */
+    size_t target, target_pixel, target_row, target_image;
+};
+
+static struct walk walk_start(const struct pass *p, const struct axis_class *row,
+                              const struct axis_class *column)
+{
+    size_t source_line = p->source.w * p->source.channels, target_line = p->target.w * p->target.channels;
+    struct walk w = {
+        .columns = column->count,
+        .rows = row->count,
+        .source = row->source * source_line + column->source * p->source.channels,
+        .source_pixel = column->source_step * p->source.channels,
+        .target = row->first * target_line + column->first * p->target.channels,
+        .target_pixel = column->step * p->target.channels,
+    };
+    w.source_row = row->source_step * source_line - (w.columns - 1) * w.source_pixel;
+    w.target_row = row->step * target_line - (w.columns - 1) * w.target_pixel;
+    w.source_image = p->source.h * source_line - (w.rows - 1) * row->source_step * source_line -
+                     (w.columns - 1) * w.source_pixel;
+    w.target_image =
+        p->target.h * target_line - (w.rows - 1) * row->step * target_line - (w.columns - 1) * w.target_pixel;
+    return w;
+}
+
+static inline void walk_next(struct walk *w)
+{
+    if (++w->x < w->columns) {
+        w->source += w->source_pixel;
+        w->target += w->target_pixel;
+        return;
+    }
+    w->x = 0;
+    if (++w->y < w->rows) {
+        w->source += w->source_row;
+        w->target += w->target_row;
+        return;
+    }
+    w->y = 0;
+    w->source += w->source_image;
+    w->target += w->target_image;
+}
+
+static void class_compute(const struct pass *p, const struct task *t, const struct axis_class *row,
+                          const struct axis_class *column, struct tile_run *runs)
+{
+    size_t pixels = t->images * row->count * column->count, tiles = divide_up(pixels, p->kernel->rows);
+    size_t columns = block_columns(p, t->block), width = tile_width(p->kernel, columns);
+    const float *weights = block_weights(p, t->group, t->block);
+    struct tile_product product = {.runs = runs,
+                                   .run_count = class_runs(p, row, column, width, runs),
+                                   .a_step = 1,
+                                   .b_step = width,
+                                   .relu = p->relu};
+    if (p->has_bias)
+        product.bias = p->bias + (t->group * p->blocks + t->block) * p->block_width;
+    struct walk walk = walk_start(p, row, column);
+    for (size_t tile = 0; tile < tiles; tile++) {
+        size_t count = tile_cut(pixels, tiles, tile + 1) - tile_cut(pixels, tiles, tile);
+        const float *a[TILE_ROWS_MAX];
+        float *c[TILE_ROWS_MAX];
+        for (size_t m = 0; m < count; m++) {
+            a[m] = t->source + walk.source;
+            c[m] = t->target + walk.target;
+            walk_next(&walk);
+        }
+        p->kernel->product(&product, count, columns, a, weights, c);
+    }
+}
+
+static void task_compute(const struct pass *p, const struct task *t, struct tile_run *runs)
+{
+    for (size_t i = 0; i < p->row_classes; i++) {
+        struct axis_class row = axis_clip(&p->rows[i], t->first_row, t->last_row);
+        for (size_t k = 0; k < p->column_classes && row.count; k++)
+            class_compute(p, t, &row, &p->columns[k], runs);
+    }
+}
+
+static struct task task_at(const struct pass *p, size_t n, const float *source, float *target, size_t index)
+{
+    struct task t;
+    t.block = index % p->blocks;
+    index /= p->blocks;
+    t.group = index % p->groups;
+    index /= p->groups;
+    t.first_row = index % p->bands * p->band_rows;
+    t.last_row = min_size(t.first_row + p->band_rows, p->target.h);
+    t.image = index / p->bands * p->task_images;
+    t.images = min_size(p->task_images, n - t.image);
+    t.source = source + t.image * p->source.h * p->source.w * p->source.channels + t.group * p->depth;
+    t.target = target + t.image * p->target.h * p->target.w * p->target.channels + t.group * p->width +
+               t.block * p->block_width;
+    return t;
+}
+
+static void pass_run(struct pass *p, size_t n, const float *source, const float *weight,
+                     void (*pack)(const struct pass *p, const float *weight, size_t group, size_t block),
+                     float *target, int threads)
+{
+    plan_tasks(p, n, threads);
+    size_t blocks = p->groups * p->blocks, tasks = divide_up(n, p->task_images) * p->bands * blocks;
+#pragma omp parallel num_threads(threads)
+    {
+        struct tile_run *runs = p->runs + (size_t)omp_get_thread_num() * p->taps_h * p->taps_w;
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < blocks; i++)
+            pack(p, weight, i / p->blocks, i % p->blocks);
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < tasks; i++) {
+            struct task t = task_at(p, n, source, target, i);
+            task_compute(p, &t, runs);
         }
     }
 }
 
-/* The matrix of columns of output rows first .. first+count-1 (counted over all images) for one group, and
- * its row stride. */
-static const float *columns_of(const struct conv2d *g, const struct sizes *s, const float *x, size_t first,
-                               size_t count, size_t group, float *columns, size_t *stride)
+void conv2d_forward(const struct conv2d *g, size_t n, const float *x, const float *weight,
+                    const struct conv2d_epilogue *epilogue, float *y, void *workspace, int threads)
 {
-    size_t group_in = g->c / g->groups;
-    if (s->pointwise) {
-        *stride = g->c;
-        return x + first * g->w.in * g->c + group * group_in;
-    }
-    for (size_t r = 0; r < count; r++)
-        im2col_row(g, x + (first + r) / g->h.out * g->h.in * g->w.in * g->c, (first + r) % g->h.out,
-                   group * group_in, group_in, columns + r * g->w.out * s->depth);
-    *stride = s->depth;
-    return columns;
-}
-
-void conv2d_forward(const struct conv2d *g, size_t n, const float *x, const float *weight, const float *bias,
-                    float *y, void *workspace, int threads)
-{
-    struct sizes s = conv2d_sizes(g, n);
-    struct workspace w = conv2d_layout(g, &s, workspace);
-    pack(g, &s, weight, w.packed, threads);
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-    for (size_t tile = 0; tile < s.tiles; tile++) {
-        size_t first = tile * s.tile_rows, rows = min_size(s.tile_rows, s.rows - first),
-               pixels = rows * g->w.out;
-        float *out = y + first * g->w.out * g->oc;
-        for (size_t p = 0; bias && p < pixels; p++)
-            memcpy(out + p * g->oc, bias, g->oc * sizeof *bias);
-        for (size_t group = 0; group < g->groups; group++) {
-            size_t stride;
-            const float *columns =
-                columns_of(g, &s, x, first, rows, group,
-                           w.columns + (size_t)omp_get_thread_num() * w.column_floats, &stride);
-            gemm(false, false, pixels, s.group_out, s.depth, columns, stride,
-                 w.packed + group * s.depth * s.group_out, s.group_out, bias ? 1 : 0,
-                 out + group * s.group_out, g->oc);
-        }
-    }
-}
-
-/* dx of one image, tile by tile. */
-static void image_backward_input(const struct conv2d *g, const struct sizes *s, const float *dy,
-                                 const float *packed, float *dx, float *columns)
-{
-    size_t group_in = g->c / g->groups;
-    memset(dx, 0, g->h.in * g->w.in * g->c * sizeof *dx);
-    for (size_t first = 0; first < g->h.out; first += s->tile_rows) {
-        size_t rows = min_size(s->tile_rows, g->h.out - first);
-        for (size_t group = 0; group < g->groups; group++) {
-            gemm(false, true, rows * g->w.out, s->depth, s->group_out,
-                 dy + first * g->w.out * g->oc + group * s->group_out, g->oc,
-                 packed + group * s->depth * s->group_out, s->group_out, 0, columns, s->depth);
-            for (size_t r = 0; r < rows; r++)
-                col2im_row(g, dx, first + r, group * group_in, group_in, columns + r * g->w.out * s->depth);
-        }
-    }
+    size_t bytes;
+    struct pass p = pass_init(g, false, threads, workspace, &bytes);
+    p.row_classes = axis_forward(&g->h, p.rows);
+    p.column_classes = axis_forward(&g->w, p.columns);
+    p.has_bias = epilogue->bias != NULL;
+    p.relu = epilogue->relu;
+    if (p.has_bias)
+        pack_bias(&p, epilogue->bias);
+    pass_run(&p, n, x, weight, pack_forward, y, threads);
 }
 
 void conv2d_backward_input(const struct conv2d *g, size_t n, const float *dy, const float *weight, float *dx,
                            void *workspace, int threads)
 {
-    struct sizes s = conv2d_sizes(g, n);
-    struct workspace w = conv2d_layout(g, &s, workspace);
-    size_t group_in = g->c / g->groups;
-    pack(g, &s, weight, w.packed, threads);
-    if (s.pointwise) {
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-        for (size_t tile = 0; tile < s.tiles; tile++) {
-            size_t first = tile * s.tile_rows, rows = min_size(s.tile_rows, s.rows - first);
-            for (size_t group = 0; group < g->groups; group++)
-                gemm(false, true, rows * g->w.out, group_in, s.group_out,
-                     dy + first * g->w.out * g->oc + group * s.group_out, g->oc,
-                     w.packed + group * s.depth * s.group_out, s.group_out, 0,
-                     dx + first * g->w.in * g->c + group * group_in, g->c);
-        }
-        return;
-    }
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-    for (size_t i = 0; i < n; i++)
-        image_backward_input(g, &s, dy + i * g->h.out * g->w.out * g->oc, w.packed,
-                             dx + i * g->h.in * g->w.in * g->c,
-                             w.columns + (size_t)omp_get_thread_num() * w.column_floats);
-}
-
-/* One part of the tiles, for output channels first .. first+count-1 of every group: their columns of packed
- * weight gradients, and their bias gradients. */
-static void part_backward_weight(const struct conv2d *g, const struct sizes *s, const float *x,
-                                 const float *dy, size_t part, size_t first, size_t count, float *dpacked,
-                                 float *columns)
-{
-    size_t begin = part * s->tiles_per_partial, end = min_size(begin + s->tiles_per_partial, s->tiles);
-    for (size_t group = 0; group < g->groups; group++) {
-        size_t channel = group * s->group_out + first;
-        float *dbias = dpacked + s->weights + channel;
-        memset(dbias, 0, count * sizeof *dbias);
-        for (size_t tile = begin; tile < end; tile++) {
-            size_t row = tile * s->tile_rows, rows = min_size(s->tile_rows, s->rows - row), stride;
-            size_t pixels = rows * g->w.out;
-            const float *from = dy + row * g->w.out * g->oc + channel;
-            const float *matrix = columns_of(g, s, x, row, rows, group, columns, &stride);
-            for (size_t p = 0; p < pixels; p++)
-                for (size_t o = 0; o < count; o++)
-                    dbias[o] += from[p * g->oc + o];
-            gemm(true, false, s->depth, count, pixels, matrix, stride, from, g->oc, tile == begin ? 0 : 1,
-                 dpacked + group * s->depth * s->group_out + first, s->group_out);
-        }
-    }
-}
-
-void conv2d_backward_weight(const struct conv2d *g, size_t n, const float *x, const float *dy, float *dweight,
-                            float *dbias, void *workspace, int threads)
-{
-    struct sizes s = conv2d_sizes(g, n);
-    struct workspace w = conv2d_layout(g, &s, workspace);
-    size_t group_in = g->c / g->groups, taps = g->h.kernel * g->w.kernel;
-    size_t blocks = (s.group_out + OUT_BLOCK - 1) / OUT_BLOCK;
-#pragma omp parallel num_threads(threads)
-    {
-        float *columns = w.columns + (size_t)omp_get_thread_num() * w.column_floats;
-#pragma omp for schedule(dynamic)
-        for (size_t task = 0; task < s.partials * blocks; task++) {
-            size_t part = task / blocks, first = task % blocks * OUT_BLOCK;
-            part_backward_weight(g, &s, x, dy, part, first, min_size(OUT_BLOCK, s.group_out - first),
-                                 w.partials + part * w.partial_floats, columns);
-        }
-#pragma omp for schedule(static)
-        for (size_t o = 0; o < g->oc; o++) {
-            for (size_t i = 0; i < group_in; i++) {
-                for (size_t k = 0; k < taps; k++) {
-                    float sum = 0;
-                    for (size_t part = 0; part < s.partials; part++)
-                        sum += w.partials[part * w.partial_floats + packed_index(g, &s, o, i, k)];
-                    dweight[(o * group_in + i) * taps + k] += sum;
-                }
-            }
-            float sum = 0;
-            for (size_t part = 0; part < s.partials; part++)
-                sum += w.partials[part * w.partial_floats + s.weights + o];
-            if (dbias)
-                dbias[o] += sum;
-        }
-    }
-}
-
-void conv2d_reference(const struct conv2d *g, size_t n, const double *x, const double *weight,
-                      const double *bias, double *y)
-{
-    size_t group_in = g->c / g->groups, group_out = g->oc / g->groups, rows = n * g->h.out;
-#pragma omp parallel for schedule(dynamic)
-    for (size_t row = 0; row < rows; row++) {
-        const double *image = x + row / g->h.out * g->h.in * g->w.in * g->c;
-        size_t oy = row % g->h.out;
-        for (size_t ox = 0; ox < g->w.out; ox++) {
-            for (size_t o = 0; o < g->oc; o++) {
-                double sum = bias ? bias[o] : 0;
-                for (size_t ky = 0; ky < g->h.kernel; ky++) {
-                    for (size_t kx = 0; kx < g->w.kernel; kx++) {
-                        /* unsigned: what lies before the image wraps to beyond its end */
-                        size_t iy = oy * g->h.stride + ky * g->h.dilation - g->h.pad;
-                        size_t ix = ox * g->w.stride + kx * g->w.dilation - g->w.pad;
-                        if (iy >= g->h.in || ix >= g->w.in)
-                            continue;
-                        const double *pixel = image + (iy * g->w.in + ix) * g->c + o / group_out * group_in;
-                        for (size_t i = 0; i < group_in; i++)
-                            sum +=
-                                pixel[i] * weight[((o * group_in + i) * g->h.kernel + ky) * g->w.kernel + kx];
-                    }
-                }
-                y[(row * g->w.out + ox) * g->oc + o] = sum;
-            }
-        }
-    }
+    size_t bytes;
+    struct pass p = pass_init(g, true, threads, workspace, &bytes);
+    p.row_classes = axis_backward(&g->h, p.rows);
+    p.column_classes = axis_backward(&g->w, p.columns);
+    pass_run(&p, n, dy, weight, pack_backward, dx, threads);
 }

@@ -1,0 +1,215 @@
+/* Compiled once per instruction set, with
+ *
+ *   TILE_KERNEL  name of the table that it defines      TILE_NAME    what the user calls it
+ *   TILE_VECTOR  floats in a register                   TILE_ROWS    rows that registers suffice for */
+#include "core/kernels/tile.h"
+
+#include <string.h>
+
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+typedef float vector __attribute__((vector_size(TILE_VECTOR * sizeof(float))));
+typedef int vector_mask __attribute__((vector_size(TILE_VECTOR * sizeof(int))));
+typedef float vector_anywhere
+    __attribute__((vector_size(TILE_VECTOR * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+enum { VECTORS_MAX = 2 };
+
+static inline vector load(const float *from)
+{
+    return *(const vector_anywhere *)from;
+}
+
+/* The first `count` floats of a register; 0: all. */
+static inline vector load_part(const float *from, size_t count)
+{
+    vector v = {0};
+    if (!count)
+        return load(from);
+    memcpy(&v, from, count * sizeof *from);
+    return v;
+}
+
+static inline void store_part(float *to, vector v, size_t count)
+{
+    if (count)
+        memcpy(to, &v, count * sizeof *to);
+    else
+        *(vector_anywhere *)to = v;
+}
+
+/* A NaN is kept. */
+static inline vector relu(vector v)
+{
+    return (vector)((vector_mask)v & ~(v < 0));
+}
+
+/* One product with numbers of rows and vectors that the compiler knows, which makes registers of the arrays.
+ * Columns beyond the last whole vector: `rest`, 0 where there are none. */
+static inline __attribute__((always_inline)) void product(const struct tile_product *p, const size_t rows,
+                                                          const size_t vectors, size_t rest,
+                                                          const float *const *a, const float *b,
+                                                          float *const *c)
+{
+    vector sum[TILE_ROWS][VECTORS_MAX];
+    const float *row[TILE_ROWS];
+    const size_t a_step = p->a_step, b_step = p->b_step;
+    UNROLL
+    for (size_t m = 0; m < rows; m++)
+        row[m] = a[m];
+    UNROLL
+    for (size_t v = 0; v < vectors; v++) {
+        vector start = {0};
+        if (p->bias)
+            start = load(p->bias + v * TILE_VECTOR);
+        UNROLL
+        for (size_t m = 0; m < rows; m++)
+            sum[m][v] = start;
+    }
+    if (p->accumulate) {
+        UNROLL
+        for (size_t m = 0; m < rows; m++) {
+            UNROLL
+            for (size_t v = 0; v < vectors; v++)
+                sum[m][v] = load_part(c[m] + v * TILE_VECTOR, v + 1 == vectors ? rest : 0);
+        }
+    }
+    for (size_t r = 0; r < p->run_count; r++) {
+        size_t at = p->runs[r].a;
+        const float *line = b + p->runs[r].b;
+        for (size_t i = p->runs[r].length; i > 0; i--) {
+            vector factor[VECTORS_MAX];
+            UNROLL
+            for (size_t v = 0; v < vectors; v++)
+                factor[v] = load(line + v * TILE_VECTOR);
+            UNROLL
+            for (size_t m = 0; m < rows; m++) {
+                float x = row[m][at];
+                UNROLL
+                for (size_t v = 0; v < vectors; v++)
+                    sum[m][v] += x * factor[v];
+            }
+            at += a_step;
+            line += b_step;
+        }
+    }
+    UNROLL
+    for (size_t m = 0; m < rows; m++) {
+        UNROLL
+        for (size_t v = 0; v < vectors; v++) {
+            vector result = p->relu ? relu(sum[m][v]) : sum[m][v];
+            store_part(c[m] + v * TILE_VECTOR, result, v + 1 == vectors ? rest : 0);
+        }
+    }
+}
+
+/* `rows` made known to the compiler. */
+static inline __attribute__((always_inline)) void product_rows(const struct tile_product *p, size_t rows,
+                                                               const size_t vectors, size_t rest,
+                                                               const float *const *a, const float *b,
+                                                               float *const *c)
+{
+    _Static_assert(TILE_ROWS == 6 || TILE_ROWS == 14, "cases below");
+    switch (rows) {
+    case 1:
+        product(p, 1, vectors, rest, a, b, c);
+        break;
+    case 2:
+        product(p, 2, vectors, rest, a, b, c);
+        break;
+    case 3:
+        product(p, 3, vectors, rest, a, b, c);
+        break;
+    case 4:
+        product(p, 4, vectors, rest, a, b, c);
+        break;
+    case 5:
+        product(p, 5, vectors, rest, a, b, c);
+        break;
+    case 6:
+        product(p, 6, vectors, rest, a, b, c);
+        break;
+#if TILE_ROWS > 6
+    case 7:
+        product(p, 7, vectors, rest, a, b, c);
+        break;
+    case 8:
+        product(p, 8, vectors, rest, a, b, c);
+        break;
+    case 9:
+        product(p, 9, vectors, rest, a, b, c);
+        break;
+    case 10:
+        product(p, 10, vectors, rest, a, b, c);
+        break;
+    case 11:
+        product(p, 11, vectors, rest, a, b, c);
+        break;
+    case 12:
+        product(p, 12, vectors, rest, a, b, c);
+        break;
+    case 13:
+        product(p, 13, vectors, rest, a, b, c);
+        break;
+    case 14:
+        product(p, 14, vectors, rest, a, b, c);
+        break;
+#endif
+    }
+}
+
+static void one_vector(const struct tile_product *p, size_t rows, size_t columns, const float *const *a,
+                       const float *b, float *const *c)
+{
+    product_rows(p, rows, 1, columns % TILE_VECTOR, a, b, c);
+}
+
+static void two_vectors(const struct tile_product *p, size_t rows, size_t columns, const float *const *a,
+                        const float *b, float *const *c)
+{
+    product_rows(p, rows, 2, columns % TILE_VECTOR, a, b, c);
+}
+
+static void any_product(const struct tile_product *p, size_t rows, size_t columns, const float *const *a,
+                        const float *b, float *const *c)
+{
+    if (columns > TILE_VECTOR)
+        two_vectors(p, rows, columns, a, b, c);
+    else
+        one_vector(p, rows, columns, a, b, c);
+}
+
+static double peak(size_t count)
+{
+    enum { CHAINS = TILE_ROWS > 6 ? 24 : 12 };
+    vector sum[CHAINS], factor = {0};
+    volatile float half = 0.5f;
+    factor += half;
+#pragma GCC unroll 24
+    for (size_t k = 0; k < CHAINS; k++)
+        sum[k] = factor;
+    for (size_t i = 0; i < count; i++) {
+#pragma GCC unroll 24
+        for (size_t k = 0; k < CHAINS; k++)
+            sum[k] = sum[k] * factor + factor;
+    }
+    vector all = {0};
+#pragma GCC unroll 24
+    for (size_t k = 0; k < CHAINS; k++)
+        all += sum[k];
+    volatile float sink = all[0];
+    (void)sink;
+    return 2.0 * CHAINS * TILE_VECTOR * (double)count;
+}
+
+const struct tile_kernel TILE_KERNEL = {
+    .name = TILE_NAME,
+    .vector = TILE_VECTOR,
+    .rows = TILE_ROWS,
+    .product = any_product,
+    .peak = peak,
+};
