@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    CHUNK_PIXELS = 256,      /* at one go, so that they stay in the caches for all kernel positions */
+    CHUNK_PIXELS = 128,      /* at one go, so that they stay in the caches for all kernel positions */
     CHUNK_PIXELS_FEW = 1024, /* with few input channels */
     FEW_CHANNELS = 8,        /* fewer are put into one tile with those of other kernel positions */
     TASKS = 16,              /* wanted */
@@ -23,6 +23,7 @@ struct pass {
     size_t parts, part_chunks;
     struct axis_class *rows, *columns;
     size_t row_classes, column_classes;
+    struct window_range *tap_rows, *tap_columns; /* outputs that a kernel position is inside for */
     float *sums;   /* (part, group, block): weights (tap, depth, tile_width), then bias (block_width) */
     float *packed; /* (thread): output gradients of a chunk (pixel, block_width) */
     struct tile_run *runs; /* (thread) */
@@ -98,6 +99,8 @@ static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void
     *bytes = 0;
     p.rows = take(&memory, bytes, g->h.out * sizeof *p.rows);
     p.columns = take(&memory, bytes, g->w.out * sizeof *p.columns);
+    p.tap_rows = take(&memory, bytes, g->h.kernel * sizeof *p.tap_rows);
+    p.tap_columns = take(&memory, bytes, g->w.kernel * sizeof *p.tap_columns);
     p.sums = take(&memory, bytes, parts_most * g->groups * p.blocks * p.sum_floats * sizeof *p.sums);
     p.packed = take(&memory, bytes, (size_t)threads * p.packed_floats * sizeof *p.packed);
     p.runs = take(&memory, bytes, (size_t)threads * p.run_count * sizeof *p.runs);
@@ -128,6 +131,8 @@ static size_t patch_runs(const struct pass *p, const struct chunk *c, const stru
     const struct conv2d *g = p->g;
     size_t count = 0, line = g->w.in * g->c, length = patch->last_column - patch->first_column;
     size_t first = max_size(patch->first_row, c->first_row), last = min_size(patch->last_row, c->last_row);
+    if (length == 0)
+        return 0;
     for (size_t image = 0; image < c->images; image++) {
         for (size_t y = first; y < last; y++) {
             size_t a = image * g->h.in * line + window_input(&g->h, y, patch->tap_y) * line +
@@ -145,11 +150,11 @@ static size_t patch_runs(const struct pass *p, const struct chunk *c, const stru
     return count;
 }
 
-static void patch_add(const struct pass *p, const struct chunk *c, const struct patch *patch)
+/* Rows first .. first+count-1 of a patch's weights: one tile. */
+static void tile_add(const struct pass *p, const struct chunk *c, const struct patch *patch, size_t first,
+                     size_t count)
 {
     const struct conv2d *g = p->g;
-    if (patch->first_column == patch->last_column)
-        return;
     struct tile_product product = {.runs = c->runs,
                                    .run_count = patch_runs(p, c, patch),
                                    .a_step = g->w.stride * g->c,
@@ -157,20 +162,22 @@ static void patch_add(const struct pass *p, const struct chunk *c, const struct 
                                    .accumulate = true};
     if (product.run_count == 0)
         return;
-    size_t rows = patch->taps_y * patch->taps_x * p->depth, tiles = divide_up(rows, p->kernel->rows);
-    for (size_t tile = 0; tile < tiles; tile++) {
-        size_t first = tile_cut(rows, tiles, tile), count = tile_cut(rows, tiles, tile + 1) - first;
-        const float *a[TILE_ROWS_MAX];
-        float *to[TILE_ROWS_MAX];
-        for (size_t m = 0; m < count; m++) {
-            size_t i = (first + m) % p->depth, kx = (first + m) / p->depth % patch->taps_x,
-                   ky = (first + m) / p->depth / patch->taps_x;
-            size_t tap = (patch->tap_y + ky) * g->w.kernel + patch->tap_x + kx;
-            a[m] = c->x + (ky * g->h.dilation * g->w.in + kx * g->w.dilation) * g->c + i;
-            to[m] = c->sum + (tap * p->depth + i) * c->width;
+    const float *a[TILE_ROWS_MAX];
+    float *to[TILE_ROWS_MAX];
+    size_t i = first % p->depth, kx = first / p->depth % patch->taps_x, ky = first / p->depth / patch->taps_x;
+    for (size_t m = 0; m < count; m++) {
+        size_t tap = (patch->tap_y + ky) * g->w.kernel + patch->tap_x + kx;
+        a[m] = c->x + (ky * g->h.dilation * g->w.in + kx * g->w.dilation) * g->c + i;
+        to[m] = c->sum + (tap * p->depth + i) * c->width;
+        if (++i == p->depth) {
+            i = 0;
+            if (++kx == patch->taps_x) {
+                kx = 0;
+                ky++;
+            }
         }
-        p->kernel->product(&product, count, c->columns, a, c->dy, to);
     }
+    p->kernel->product(&product, count, c->columns, a, c->dy, to);
 }
 
 /* With few channels: all kernel positions of a class of pixels at once. */
@@ -179,50 +186,65 @@ static void add_by_class(const struct pass *p, const struct chunk *c)
     for (size_t i = 0; i < p->row_classes; i++) {
         for (size_t k = 0; k < p->column_classes; k++) {
             const struct axis_class *row = &p->rows[i], *column = &p->columns[k];
-            patch_add(p, c,
-                      &(struct patch){row->first, row->first + row->count, column->first,
-                                      column->first + column->count, row->tap, row->taps, column->tap,
-                                      column->taps});
+            struct patch patch = {row->first,    row->first + row->count,
+                                  column->first, column->first + column->count,
+                                  row->tap,      row->taps,
+                                  column->tap,   column->taps};
+            size_t rows = row->taps * column->taps * p->depth, tiles = divide_up(rows, p->kernel->rows);
+            for (size_t tile = 0; tile < tiles; tile++) {
+                size_t first = tile_cut(rows, tiles, tile);
+                tile_add(p, c, &patch, first, tile_cut(rows, tiles, tile + 1) - first);
+            }
         }
     }
 }
 
-/* All pixels for one kernel position after the other. */
+/* Else some channels for one kernel position after the other: they stay in the first-level cache. */
 static void add_by_tap(const struct pass *p, const struct chunk *c)
 {
-    for (size_t ky = 0; ky < p->g->h.kernel; ky++) {
-        for (size_t kx = 0; kx < p->g->w.kernel; kx++) {
-            struct window_range y = axis_outputs(&p->g->h, ky), x = axis_outputs(&p->g->w, kx);
-            patch_add(p, c, &(struct patch){y.first, y.last, x.first, x.last, ky, 1, kx, 1});
+    size_t tiles = divide_up(p->depth, p->kernel->rows);
+    for (size_t tile = 0; tile < tiles; tile++) {
+        size_t first = tile_cut(p->depth, tiles, tile), count = tile_cut(p->depth, tiles, tile + 1) - first;
+        for (size_t ky = 0; ky < p->g->h.kernel; ky++) {
+            for (size_t kx = 0; kx < p->g->w.kernel; kx++) {
+                struct window_range y = p->tap_rows[ky], x = p->tap_columns[kx];
+                tile_add(p, c, &(struct patch){y.first, y.last, x.first, x.last, ky, 1, kx, 1}, first, count);
+            }
         }
     }
 }
 
-/* Adds up the chunk's output gradients, and puts them together where they lie far apart or end within a
- * register. */
-static void chunk_outputs(const struct pass *p, struct chunk *c, float *packed, float *dbias)
+/* Puts the chunk's output gradients together where they lie far apart or end within a register. */
+static void pack_outputs(const struct pass *p, struct chunk *c, float *packed)
 {
-    const struct conv2d *g = p->g;
-    size_t rows = c->last_row - c->first_row, pixels = rows * g->w.out, to = 0;
-    bool pack = c->columns < c->width || c->dy_pixel * sizeof(float) >= PLACE_BYTES;
+    size_t pixels = (c->last_row - c->first_row) * p->g->w.out;
+    float *to = packed;
+    if (c->columns == c->width && c->dy_pixel * sizeof(float) < PLACE_BYTES)
+        return;
     for (size_t image = 0; image < c->images; image++) {
         const float *from = c->dy + image * c->dy_image;
-        for (size_t i = 0; i < pixels; i++, from += c->dy_pixel) {
-            for (size_t o = 0; o < c->columns; o++)
-                dbias[o] += from[o];
-            if (pack)
-                memcpy(packed + to++ * c->width, from, c->columns * sizeof *from);
-        }
+        for (size_t i = 0; i < pixels; i++, from += c->dy_pixel, to += c->width)
+            memcpy(to, from, c->columns * sizeof *from);
     }
-    if (pack) {
-        c->dy = packed;
-        c->dy_pixel = c->width;
-        c->dy_image = pixels * c->width;
-    }
+    c->dy = packed;
+    c->dy_pixel = c->width;
+    c->dy_image = pixels * c->width;
+}
+
+/* The chunk's bias gradients: its output gradients times a row of ones. */
+static void add_bias(const struct pass *p, const struct chunk *c, float *dbias)
+{
+    static const float one = 1;
+    size_t pixels = (c->last_row - c->first_row) * p->g->w.out;
+    for (size_t image = 0; image < c->images; image++)
+        c->runs[image] = (struct tile_run){0, image * c->dy_image, pixels};
+    struct tile_product product = {
+        .runs = c->runs, .run_count = c->images, .b_step = c->dy_pixel, .accumulate = true};
+    p->kernel->product(&product, 1, c->columns, (const float *[]){&one}, c->dy, (float *[]){dbias});
 }
 
 static void part_compute(const struct pass *p, const float *x, const float *dy, size_t part, size_t group,
-                         size_t block)
+                         size_t block, bool bias)
 {
     const struct conv2d *g = p->g;
     size_t thread = (size_t)omp_get_thread_num(),
@@ -243,8 +265,9 @@ static void part_compute(const struct pass *p, const float *x, const float *dy, 
         c.x = x + c.image * g->h.in * g->w.in * g->c + group * p->depth;
         c.dy = dy + c.image * c.dy_image + c.first_row * g->w.out * g->oc + group * p->width +
                block * p->block_width;
-        chunk_outputs(p, &c, p->packed + thread * p->packed_floats,
-                      sum + p->taps * p->depth * p->block_width);
+        pack_outputs(p, &c, p->packed + thread * p->packed_floats);
+        if (bias)
+            add_bias(p, &c, sum + p->taps * p->depth * p->block_width);
         if (p->depth < FEW_CHANNELS)
             add_by_class(p, &c);
         else
@@ -292,12 +315,16 @@ void conv2d_backward_weight(const struct conv2d *g, size_t n, const float *x, co
     struct pass p = pass_init(g, n, threads, workspace, &bytes);
     p.row_classes = axis_forward(&g->h, p.rows);
     p.column_classes = axis_forward(&g->w, p.columns);
+    for (size_t k = 0; k < g->h.kernel; k++)
+        p.tap_rows[k] = axis_outputs(&g->h, k);
+    for (size_t k = 0; k < g->w.kernel; k++)
+        p.tap_columns[k] = axis_outputs(&g->w, k);
     size_t blocks = g->groups * p.blocks, units = divide_up(p.depth, UNIT_CHANNELS);
 #pragma omp parallel num_threads(threads)
     {
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < p.parts * blocks; i++)
-            part_compute(&p, x, dy, i / blocks, i % blocks / p.blocks, i % p.blocks);
+            part_compute(&p, x, dy, i / blocks, i % blocks / p.blocks, i % p.blocks, dbias != NULL);
 #pragma omp for schedule(static)
         for (size_t i = 0; i < blocks * units; i++)
             hand_over(&p, i / units / p.blocks, i / units % p.blocks, i % units * UNIT_CHANNELS, dweight);

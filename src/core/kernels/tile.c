@@ -9,7 +9,7 @@
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL _Pragma("GCC unroll 24")
 #endif
 
 typedef float vector __attribute__((vector_size(TILE_VECTOR * sizeof(float))));
@@ -186,23 +186,23 @@ static void any_product(const struct tile_product *p, size_t rows, size_t column
 static double peak(size_t count)
 {
     enum { CHAINS = TILE_ROWS > 6 ? 24 : 12 };
-    vector sum[CHAINS], factor = {0};
-    volatile float half = 0.5f;
-    factor += half;
-#pragma GCC unroll 24
+    volatile float values[CHAINS + 1]; /* nothing that the compiler could compute beforehand */
+    vector sum[CHAINS], factor = {0}, all = {0};
+    for (size_t k = 0; k <= CHAINS; k++)
+        values[k] = 0.5f;
+    factor += values[CHAINS];
+    UNROLL
     for (size_t k = 0; k < CHAINS; k++)
-        sum[k] = factor;
+        sum[k] = factor * values[k];
     for (size_t i = 0; i < count; i++) {
-#pragma GCC unroll 24
+        UNROLL
         for (size_t k = 0; k < CHAINS; k++)
             sum[k] = sum[k] * factor + factor;
     }
-    vector all = {0};
-#pragma GCC unroll 24
+    UNROLL
     for (size_t k = 0; k < CHAINS; k++)
         all += sum[k];
-    volatile float sink = all[0];
-    (void)sink;
+    values[0] = all[0];
     return 2.0 * CHAINS * TILE_VECTOR * (double)count;
 }
 

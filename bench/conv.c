@@ -1,0 +1,248 @@
+/* Speed of single convolutions: ours, oneDNN's (where it was found), and those by im2col and OpenBLAS.
+ *
+ *     bench_conv [--threads N] [--repeats N] [--ours] [PART]      only shapes whose line begins with PART
+ *
+ * GFLOP/s count two operations per multiply-add of the formula, padding included, the best of several runs,
+ * in the thread's own time where there is one; behind ours its share of the peak, which a loop in registers
+ * measures before every shape (the most so far). Shapes are those of the networks in configs/bench, and a
+ * grid. */
+#include "core/kernels/gemm.h"
+#include "core/kernels/isa.h"
+#include "im2col.h"
+#include "onednn.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct shape {
+    const char *name;
+    size_t c, oc, size, kernel, stride, pad;
+} shapes[] = {
+    {"lenet5", 1, 6, 28, 5, 1, 2},         {"lenet5", 6, 16, 14, 5, 1, 0},
+    {"fashion-mnist", 1, 32, 28, 3, 1, 1}, {"fashion-mnist", 32, 64, 14, 3, 1, 1},
+    {"vgg-small", 3, 32, 32, 3, 1, 1},     {"vgg-small", 32, 32, 32, 3, 1, 1},
+    {"vgg-small", 32, 64, 16, 3, 1, 1},    {"vgg-small", 64, 64, 16, 3, 1, 1},
+    {"vgg-small", 64, 128, 8, 3, 1, 1},    {"vgg-small", 128, 128, 8, 3, 1, 1},
+    {"resnet20", 3, 16, 32, 3, 1, 1},      {"resnet20", 16, 16, 32, 3, 1, 1},
+    {"resnet20", 16, 32, 32, 3, 2, 1},     {"resnet20", 16, 32, 32, 1, 2, 0},
+    {"resnet20", 32, 32, 16, 3, 1, 1},     {"resnet20", 32, 64, 16, 3, 2, 1},
+    {"resnet20", 32, 64, 16, 1, 2, 0},     {"resnet20", 64, 64, 8, 3, 1, 1},
+    {"resnet18", 3, 64, 224, 7, 2, 3},     {"resnet18", 64, 64, 56, 3, 1, 1},
+    {"resnet18", 64, 128, 56, 3, 2, 1},    {"resnet18", 64, 128, 56, 1, 2, 0},
+    {"resnet18", 128, 128, 28, 3, 1, 1},   {"resnet18", 128, 256, 28, 3, 2, 1},
+    {"resnet18", 128, 256, 28, 1, 2, 0},   {"resnet18", 256, 256, 14, 3, 1, 1},
+    {"resnet18", 256, 512, 14, 3, 2, 1},   {"resnet18", 256, 512, 14, 1, 2, 0},
+    {"resnet18", 512, 512, 7, 3, 1, 1},    {"resnet50", 64, 64, 56, 1, 1, 0},
+    {"resnet50", 64, 256, 56, 1, 1, 0},    {"resnet50", 256, 64, 56, 1, 1, 0},
+    {"resnet50", 256, 128, 56, 1, 1, 0},   {"resnet50", 128, 128, 56, 3, 2, 1},
+    {"resnet50", 128, 512, 28, 1, 1, 0},   {"resnet50", 256, 512, 56, 1, 2, 0},
+    {"resnet50", 512, 128, 28, 1, 1, 0},   {"resnet50", 512, 256, 28, 1, 1, 0},
+    {"resnet50", 256, 256, 28, 3, 2, 1},   {"resnet50", 256, 1024, 14, 1, 1, 0},
+    {"resnet50", 512, 1024, 28, 1, 2, 0},  {"resnet50", 1024, 256, 14, 1, 1, 0},
+    {"resnet50", 1024, 512, 14, 1, 1, 0},  {"resnet50", 512, 512, 14, 3, 2, 1},
+    {"resnet50", 512, 2048, 7, 1, 1, 0},   {"resnet50", 1024, 2048, 14, 1, 2, 0},
+    {"resnet50", 2048, 512, 7, 1, 1, 0},   {"grid", 16, 16, 56, 3, 1, 1},
+    {"grid", 16, 16, 28, 3, 1, 1},         {"grid", 16, 16, 14, 3, 1, 1},
+    {"grid", 16, 16, 7, 3, 1, 1},          {"grid", 32, 32, 56, 3, 1, 1},
+    {"grid", 32, 32, 28, 3, 1, 1},         {"grid", 32, 32, 14, 3, 1, 1},
+    {"grid", 32, 32, 7, 3, 1, 1},          {"grid", 64, 64, 28, 3, 1, 1},
+    {"grid", 64, 64, 14, 3, 1, 1},         {"grid", 64, 64, 7, 3, 1, 1},
+    {"grid", 128, 128, 14, 3, 1, 1},       {"grid", 128, 128, 7, 3, 1, 1},
+    {"grid", 256, 256, 7, 3, 1, 1},        {"grid", 256, 256, 14, 1, 1, 0},
+    {"grid", 33, 33, 28, 3, 1, 1},         {"grid", 17, 17, 28, 3, 1, 1},
+    {"grid", 30, 30, 17, 3, 1, 1},         {"grid", 3, 64, 56, 3, 1, 1},
+    {"grid", 1, 64, 56, 3, 1, 1},
+};
+
+enum { SHAPES = sizeof shapes / sizeof *shapes, PASSES = 3, BATCH_MAX = 128 };
+
+static const double RUN_FLOP = 1e9; /* the batch is chosen for so many operations, 1 to BATCH_MAX images */
+
+/* One thread's own time, which neighbours disturb less; of several the wall clock's. */
+static double seconds(int threads)
+{
+    struct timespec t;
+    clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static float *floats(size_t count)
+{
+    float *memory = aligned_alloc(64, (count * sizeof *memory + 63) / 64 * 64);
+    if (!memory)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        memory[i] = (float)(i % 17) * 1e-3f;
+    return memory;
+}
+
+struct work {
+    struct conv2d g;
+    size_t n;
+    int threads;
+    float *x, *y, *dx, *dy, *weight, *dweight, *bias, *dbias;
+    void *workspace;
+    struct onednn *onednn;
+};
+
+static void our_pass(struct work *w, int pass)
+{
+    if (pass == 0)
+        conv2d_forward(&w->g, w->n, w->x, w->weight, &(struct conv2d_epilogue){.bias = w->bias}, w->y,
+                       w->workspace, w->threads);
+    else if (pass == 1)
+        conv2d_backward_input(&w->g, w->n, w->dy, w->weight, w->dx, w->workspace, w->threads);
+    else
+        conv2d_backward_weight(&w->g, w->n, w->x, w->dy, w->dweight, w->dbias, w->workspace, w->threads);
+}
+
+static void im2col_pass(struct work *w, int pass)
+{
+    if (pass == 0)
+        im2col_forward(&w->g, w->n, w->x, w->weight, w->bias, w->y, w->workspace, w->threads);
+    else if (pass == 1)
+        im2col_backward_input(&w->g, w->n, w->dy, w->weight, w->dx, w->workspace, w->threads);
+    else
+        im2col_backward_weight(&w->g, w->n, w->x, w->dy, w->dweight, w->dbias, w->workspace, w->threads);
+}
+
+static void onednn_pass(struct work *w, int pass)
+{
+    (void)pass;
+    onednn_run(w->onednn);
+}
+
+static double best_seconds(struct work *w, void (*run)(struct work *w, int pass), int pass, int repeats)
+{
+    double best = 0;
+    run(w, pass);
+    for (int r = 0; r < repeats; r++) {
+        double start = seconds(w->threads);
+        run(w, pass);
+        double time = seconds(w->threads) - start;
+        best = r == 0 || time < best ? time : best;
+    }
+    return best;
+}
+
+static double measure_peak(const struct tile_kernel *kernel, int threads)
+{
+    double best = 0;
+    for (int r = 0; r < 5; r++) {
+        double flop = 0, start = seconds(threads);
+#pragma omp parallel num_threads(threads) reduction(+ : flop)
+        flop += kernel->peak(200000);
+        double rate = flop / (seconds(threads) - start) / 1e9;
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+static struct work work_create(const struct shape *s, const struct tile_kernel *kernel, int threads,
+                               double *flop)
+{
+    struct work w = {.threads = threads};
+    struct window window = {.in = s->size,
+                            .kernel = s->kernel,
+                            .stride = s->stride,
+                            .dilation = 1,
+                            .pad = s->pad,
+                            .pad_end = s->pad};
+    window_plan(&window, false);
+    w.g = (struct conv2d){.h = window, .w = window, .c = s->c, .oc = s->oc, .groups = 1, .kernel = kernel};
+    size_t weights = s->c * s->oc * s->kernel * s->kernel, out = window.out * window.out;
+    double image = 2 * (double)(weights * out);
+    w.n = image > RUN_FLOP ? 1 : (size_t)(RUN_FLOP / image);
+    w.n = w.n > BATCH_MAX ? BATCH_MAX : w.n;
+    *flop = image * (double)w.n;
+    w.x = floats(w.n * s->size * s->size * s->c);
+    w.dx = floats(w.n * s->size * s->size * s->c);
+    w.y = floats(w.n * out * s->oc);
+    w.dy = floats(w.n * out * s->oc);
+    w.weight = floats(weights);
+    w.dweight = floats(weights);
+    w.bias = floats(s->oc);
+    w.dbias = floats(s->oc);
+    size_t ours = conv2d_workspace(&w.g, w.n, threads), theirs = im2col_workspace(&w.g, w.n, threads);
+    w.workspace = floats((ours > theirs ? ours : theirs) / sizeof(float));
+    return w;
+}
+
+static void work_destroy(struct work *w)
+{
+    float *const arrays[] = {w->x,       w->y,    w->dx,    w->dy,       w->weight,
+                             w->dweight, w->bias, w->dbias, w->workspace};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        free(arrays[i]);
+}
+
+static void measure_onednn(struct work *w, double flop, int repeats)
+{
+    for (int pass = 0; pass < PASSES; pass++) {
+        w->onednn = onednn_create(&w->g, w->n, (enum onednn_pass)pass);
+        if (w->onednn)
+            printf(" %6.1f", flop / best_seconds(w, onednn_pass, pass, repeats) / 1e9);
+        else
+            printf(" %6s", "-");
+        onednn_destroy(w->onednn);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int threads = 1, repeats = 5;
+    bool ours_only = false;
+    const char *part = "";
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--threads") && i + 1 < argc)
+            threads = atoi(argv[++i]);
+        else if (!strcmp(argv[i], "--repeats") && i + 1 < argc)
+            repeats = atoi(argv[++i]);
+        else if (!strcmp(argv[i], "--ours"))
+            ours_only = true;
+        else
+            part = argv[i];
+    }
+    const struct tile_kernel *kernel = isa_choose();
+    if (!kernel || threads < 1 || repeats < 1) {
+        fprintf(stderr, "usage: bench_conv [--threads N] [--repeats N] [--ours] [PART]\n");
+        return 2;
+    }
+    omp_set_num_threads(threads);
+    gemm_prepare();
+    double peak = 0;
+    printf("%s, %d thread%s, GFLOP/s best of %d; y: forward, dx: input gradient, dw: weight gradient\n\n",
+           kernel->name, threads, threads > 1 ? "s" : "", repeats);
+    printf("%-42s %6s  %6s %4s %6s %4s %6s %4s  %20s  %20s\n", "", "peak", "y", "%", "dx", "%", "dw", "%",
+           "oneDNN y     dx     dw", "im2col y     dx     dw");
+    for (size_t i = 0; i < SHAPES; i++) {
+        const struct shape *s = &shapes[i];
+        char line[128];
+        double flop, now = measure_peak(kernel, threads);
+        peak = now > peak ? now : peak;
+        snprintf(line, sizeof line, "%s %zu -> %zu %zux%zu/%zu at %zu", s->name, s->c, s->oc, s->kernel,
+                 s->kernel, s->stride, s->size);
+        if (strncmp(line, part, strlen(part)))
+            continue;
+        struct work w = work_create(s, kernel, threads, &flop);
+        printf("%-36s x%-4zu %6.1f ", line, w.n, peak);
+        for (int pass = 0; pass < PASSES; pass++) {
+            double rate = flop / best_seconds(&w, our_pass, pass, repeats) / 1e9;
+            printf(" %6.1f %3.0f%%", rate, 100 * rate / peak);
+        }
+        printf(" ");
+        if (!ours_only) {
+            measure_onednn(&w, flop, repeats);
+            printf(" ");
+            for (int pass = 0; pass < PASSES; pass++)
+                printf(" %6.1f", flop / best_seconds(&w, im2col_pass, pass, repeats) / 1e9);
+        }
+        printf("\n");
+        fflush(stdout);
+        work_destroy(&w);
+    }
+    return 0;
+}
