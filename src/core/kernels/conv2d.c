@@ -1,6 +1,7 @@
 #include "core/kernels/conv2d.h"
 
 #include "core/kernels/axis.h"
+#include "core/kernels/cut.h"
 
 #include <omp.h>
 #include <string.h>
@@ -11,6 +12,7 @@ enum {
     TASKS_PER_THREAD = 4,    /* at least, where that is possible */
     BAND_PIXELS = 196,       /* so few pixels are not cut further */
     PACK_CHANNELS = 16,      /* packed at a time */
+    PREFETCH_CHANNELS = 256,
 };
 
 /* One side of a convolution: images, a pixel's channels together. */
@@ -41,24 +43,6 @@ struct task {
     float *target;
 };
 
-static size_t min_size(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-/* Takes memory from the workspace, or counts where there is none. */
-static void *take(char **memory, size_t *used, size_t bytes)
-{
-    void *taken = *memory ? *memory + *used : NULL;
-    *used += (bytes + 63) / 64 * 64;
-    return taken;
-}
-
 static struct pass pass_init(const struct conv2d *g, bool backward, int threads, void *workspace,
                              size_t *bytes)
 {
@@ -72,15 +56,15 @@ static struct pass pass_init(const struct conv2d *g, bool backward, int threads,
     p.depth = p.source.channels / p.groups;
     p.width = p.target.channels / p.groups;
     p.block_width = 2 * p.kernel->vector;
-    p.blocks = divide_up(p.width, p.block_width);
+    p.blocks = size_divide_up(p.width, p.block_width);
     size_t taps = p.taps_h * p.taps_w, columns = p.groups * p.blocks * p.block_width;
-    char *memory = workspace;
-    *bytes = 0;
-    p.rows = take(&memory, bytes, p.target.h * sizeof *p.rows);
-    p.columns = take(&memory, bytes, p.target.w * sizeof *p.columns);
-    p.packed = take(&memory, bytes, columns * taps * p.depth * sizeof *p.packed);
-    p.bias = take(&memory, bytes, columns * sizeof *p.bias);
-    p.runs = take(&memory, bytes, (size_t)threads * taps * sizeof *p.runs);
+    struct workspace w = {.memory = workspace};
+    p.rows = workspace_take(&w, p.target.h * sizeof *p.rows);
+    p.columns = workspace_take(&w, p.target.w * sizeof *p.columns);
+    p.packed = workspace_take(&w, columns * taps * p.depth * sizeof *p.packed);
+    p.bias = workspace_take(&w, columns * sizeof *p.bias);
+    p.runs = workspace_take(&w, (size_t)threads * taps * sizeof *p.runs);
+    *bytes = w.used;
     return p;
 }
 
@@ -99,22 +83,22 @@ static void plan_tasks(struct pass *p, size_t n, int threads)
     size_t pixels = p->target.h * p->target.w, blocks = p->groups * p->blocks;
     size_t bytes = p->source.h * p->source.w * p->source.channels * sizeof(float);
     size_t wanted = TASKS_PER_THREAD * (size_t)threads;
-    size_t images = min_size(TASK_PIXELS / pixels, TASK_BYTES / bytes);
-    images = min_size(images, n * blocks / wanted);
+    size_t images = size_min(TASK_PIXELS / pixels, TASK_BYTES / bytes);
+    images = size_min(images, n * blocks / wanted);
     p->task_images = images ? images : 1;
-    p->bands = images > 1 ? 1 : divide_up(bytes, TASK_BYTES);
+    p->bands = images > 1 ? 1 : size_divide_up(bytes, TASK_BYTES);
     if (n * blocks * p->bands < wanted)
-        p->bands = divide_up(wanted, n * blocks);
-    p->band_rows = divide_up(p->target.h, p->bands);
+        p->bands = size_divide_up(wanted, n * blocks);
+    p->band_rows = size_divide_up(p->target.h, p->bands);
     if (p->band_rows * p->target.w < BAND_PIXELS)
-        p->band_rows = divide_up(BAND_PIXELS, p->target.w);
-    p->bands = divide_up(p->target.h, p->band_rows);
+        p->band_rows = size_divide_up(BAND_PIXELS, p->target.w);
+    p->bands = size_divide_up(p->target.h, p->band_rows);
 }
 
 /* Columns of a block: all but a group's last have block_width. */
 static size_t block_columns(const struct pass *p, size_t block)
 {
-    return min_size(p->block_width, p->width - block * p->block_width);
+    return size_min(p->block_width, p->width - block * p->block_width);
 }
 
 static float *block_weights(const struct pass *p, size_t group, size_t block)
@@ -132,7 +116,7 @@ static void pack_forward(const struct pass *p, const float *weight, size_t group
     if (columns < width)
         memset(to, 0, taps * p->depth * width * sizeof *to);
     for (size_t first = 0; first < p->depth; first += PACK_CHANNELS) {
-        size_t last = min_size(first + PACK_CHANNELS, p->depth);
+        size_t last = size_min(first + PACK_CHANNELS, p->depth);
         for (size_t j = 0; j < columns; j++)
             for (size_t i = first; i < last; i++)
                 for (size_t k = 0; k < taps; k++)
@@ -235,10 +219,43 @@ static inline void walk_next(struct walk *w)
     w->target += w->target_image;
 }
 
+struct tile {
+    size_t count;
+    const float *a[TILE_ROWS_MAX];
+    float *c[TILE_ROWS_MAX];
+};
+
+static void tile_walk(const struct task *t, struct walk *walk, size_t count, struct tile *tile)
+{
+    tile->count = count;
+    for (size_t m = 0; m < count; m++) {
+        tile->a[m] = t->source + walk->source;
+        tile->c[m] = t->target + walk->target;
+        walk_next(walk);
+    }
+}
+
+/* The last channels that a tile will read, as the others have mostly been read by the tiles before, and what
+ * it will write. */
+static void tile_prefetch(const struct tile_product *product, const struct tile *tile, size_t depth,
+                          size_t columns)
+{
+    if (product->run_count == 0)
+        return;
+    const struct tile_run *last = &product->runs[product->run_count - 1];
+    size_t some = size_min(depth, PREFETCH_CHANNELS), at = last->a + last->length - depth;
+    for (size_t m = 0; m < tile->count; m++) {
+        for (size_t i = 0; i < some; i += 16)
+            __builtin_prefetch(tile->a[m] + at + i, 0);
+        for (size_t i = 0; i < columns; i += 16)
+            __builtin_prefetch(tile->c[m] + i, 1);
+    }
+}
+
 static void class_compute(const struct pass *p, const struct task *t, const struct axis_class *row,
                           const struct axis_class *column, struct tile_run *runs)
 {
-    size_t pixels = t->images * row->count * column->count, tiles = divide_up(pixels, p->kernel->rows);
+    size_t pixels = t->images * row->count * column->count, tiles = size_divide_up(pixels, p->kernel->rows);
     size_t columns = block_columns(p, t->block), width = tile_width(p->kernel, columns);
     const float *weights = block_weights(p, t->group, t->block);
     struct tile_product product = {.runs = runs,
@@ -249,16 +266,15 @@ static void class_compute(const struct pass *p, const struct task *t, const stru
     if (p->has_bias)
         product.bias = p->bias + (t->group * p->blocks + t->block) * p->block_width;
     struct walk walk = walk_start(p, row, column);
+    struct tile now, next;
+    tile_walk(t, &walk, size_cut(pixels, tiles, 1), &next);
     for (size_t tile = 0; tile < tiles; tile++) {
-        size_t count = tile_cut(pixels, tiles, tile + 1) - tile_cut(pixels, tiles, tile);
-        const float *a[TILE_ROWS_MAX];
-        float *c[TILE_ROWS_MAX];
-        for (size_t m = 0; m < count; m++) {
-            a[m] = t->source + walk.source;
-            c[m] = t->target + walk.target;
-            walk_next(&walk);
+        now = next;
+        if (tile + 1 < tiles) {
+            tile_walk(t, &walk, size_cut(pixels, tiles, tile + 2) - size_cut(pixels, tiles, tile + 1), &next);
+            tile_prefetch(&product, &next, p->depth, columns);
         }
-        p->kernel->product(&product, count, columns, a, weights, c);
+        p->kernel->product(&product, now.count, columns, now.a, weights, now.c);
     }
 }
 
@@ -279,9 +295,9 @@ static struct task task_at(const struct pass *p, size_t n, const float *source, 
     t.group = index % p->groups;
     index /= p->groups;
     t.first_row = index % p->bands * p->band_rows;
-    t.last_row = min_size(t.first_row + p->band_rows, p->target.h);
+    t.last_row = size_min(t.first_row + p->band_rows, p->target.h);
     t.image = index / p->bands * p->task_images;
-    t.images = min_size(p->task_images, n - t.image);
+    t.images = size_min(p->task_images, n - t.image);
     t.source = source + t.image * p->source.h * p->source.w * p->source.channels + t.group * p->depth;
     t.target = target + t.image * p->target.h * p->target.w * p->target.channels + t.group * p->width +
                t.block * p->block_width;
@@ -293,7 +309,7 @@ static void pass_run(struct pass *p, size_t n, const float *source, const float 
                      float *target, int threads)
 {
     plan_tasks(p, n, threads);
-    size_t blocks = p->groups * p->blocks, tasks = divide_up(n, p->task_images) * p->bands * blocks;
+    size_t blocks = p->groups * p->blocks, tasks = size_divide_up(n, p->task_images) * p->bands * blocks;
 #pragma omp parallel num_threads(threads)
     {
         struct tile_run *runs = p->runs + (size_t)omp_get_thread_num() * p->taps_h * p->taps_w;

@@ -1,81 +1,93 @@
 #include "core/kernels/axis.h"
 #include "core/kernels/conv2d.h"
+#include "core/kernels/cut.h"
 
 #include <omp.h>
 #include <string.h>
 
 enum {
-    CHUNK_PIXELS = 128,      /* at one go, so that they stay in the caches for all kernel positions */
+    CHUNK_PIXELS = 128,      /* output pixels at one go, so that they stay in the first-level cache */
     CHUNK_PIXELS_FEW = 1024, /* with few input channels */
     FEW_CHANNELS = 8,        /* fewer are put into one tile with those of other kernel positions */
     TASKS = 16,              /* wanted */
-    UNIT_CHANNELS = 16,      /* input channels that are handed over at a time */
-    PLACE_BYTES = 1024,      /* output pixels closer than that are read where they lie */
+    TASK_BYTES = 256 * 1024, /* of sums that a task adds to: a quarter of a cache of 1 MiB */
+    FETCH_LINES = 16,        /* of the next chunk, asked for at each product */
+
+    LINE_FLOATS = 16,   /* of a cache line */
+    UNIT_CHANNELS = 16, /* input channels that are handed over at a time */
 };
 
+/* The work is cut into tasks: a part of the images, one group, some blocks of its output channels. A task
+ * goes through its part in chunks, and for each of them through its blocks. */
 struct pass {
     const struct conv2d *g;
     const struct tile_kernel *kernel;
     size_t n;
     size_t depth, width; /* input and output channels of a group */
     size_t blocks, block_width, taps;
+    size_t task_blocks, group_tasks;               /* blocks of a task; tasks of a group and part */
     size_t chunk_images, bands, band_rows, chunks; /* a chunk: images, or a band of output rows of one */
     size_t parts, part_chunks;
+    bool by_class; /* see add_by_class, add_by_tap */
     struct axis_class *rows, *columns;
     size_t row_classes, column_classes;
     struct window_range *tap_rows, *tap_columns; /* outputs that a kernel position is inside for */
-    float *sums;   /* (part, group, block): weights (tap, depth, tile_width), then bias (block_width) */
-    float *packed; /* (thread): output gradients of a chunk (pixel, block_width) */
-    struct tile_run *runs; /* (thread) */
-    size_t sum_floats, packed_floats, run_count;
+    float *sums; /* (part, group, block): weights (tap, depth, tile_width), then bias (block_width) */
+    float *inputs, *outputs; /* (thread): copies of a chunk's inputs, and output gradients of a block */
+    struct tile_run *runs;   /* (thread) */
+    size_t sum_floats, input_floats, output_floats, run_count;
+    size_t copied_rows, copied_width,
+        copied_pixel; /* of the inputs' copy: rows, pixels in one, floats apart */
 };
 
-/* What a thread works on: a chunk's pixels, one block of output channels of one group. */
+/* What a task is working on. Its inputs and output gradients lie in the batch's arrays, or in copies. */
 struct chunk {
-    size_t image, images, first_row, last_row;
-    size_t columns, width;
-    const float *x;            /* first image, first channel of the group */
-    const float *dy;           /* first pixel of the chunk, first channel of the block */
-    size_t dy_pixel, dy_image; /* strides */
+    size_t image, images, first_row, last_row; /* of outputs */
+    size_t columns, width;                     /* of the block */
+    bool copied;
+    const float *x;     /* the first image's first input row, or first row of the copy; first channel */
+    size_t first_input; /* number of that row */
+    size_t x_pixel, x_row, x_image; /* floats from one to the next */
+    const float *dy;                /* first pixel, first channel of the block */
+    size_t dy_pixel, dy_image;
     float *sum;
     struct tile_run *runs;
+    const float *ahead[2],
+        *ahead_end[2]; /* of the next chunk, inputs and output gradients: still to be fetched */
 };
 
-static size_t min_size(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t max_size(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static void *take(char **memory, size_t *used, size_t bytes)
-{
-    void *taken = *memory ? *memory + *used : NULL;
-    *used += (bytes + 63) / 64 * 64;
-    return taken;
-}
-
-/* How the work is cut: by the shapes and n only, for the order of the sums depends on it. */
+/* How the work is cut: by the shapes and n only, for the order of the sums depends on it. Fewer images never
+ * need more memory. */
 static void plan_chunks(struct pass *p)
 {
     const struct conv2d *g = p->g;
-    size_t n = p->n, pixels = g->h.out * g->w.out,
-           wanted = p->depth < FEW_CHANNELS ? CHUNK_PIXELS_FEW : CHUNK_PIXELS;
-    p->chunk_images = max_size(1, min_size(wanted / pixels, n));
-    p->band_rows = pixels <= wanted ? g->h.out : max_size(1, wanted / g->w.out);
-    p->bands = divide_up(g->h.out, p->band_rows);
-    p->chunks = divide_up(n, p->chunk_images) * p->bands;
-    size_t parts = min_size(max_size(1, TASKS / (g->groups * p->blocks)), p->chunks);
-    p->part_chunks = divide_up(p->chunks, parts);
-    p->parts = divide_up(p->chunks, p->part_chunks);
+    size_t pixels = g->h.out * g->w.out, wanted = p->by_class ? CHUNK_PIXELS_FEW : CHUNK_PIXELS;
+    p->chunk_images = size_max(1, size_min(wanted / pixels, p->n));
+    p->band_rows = pixels <= wanted ? g->h.out : size_max(1, wanted / g->w.out);
+    p->bands = size_divide_up(g->h.out, p->band_rows);
+    p->chunks = size_divide_up(p->n, p->chunk_images) * p->bands;
+    p->task_blocks = size_max(1, size_min(TASK_BYTES / (p->sum_floats * sizeof(float)), p->blocks));
+    p->group_tasks = size_divide_up(p->blocks, p->task_blocks);
+}
+
+static void plan_parts(struct pass *p, size_t most)
+{
+    p->part_chunks = size_divide_up(p->chunks, size_min(most, p->chunks));
+    p->parts = size_divide_up(p->chunks, p->part_chunks);
+}
+
+/* The copy leaves out what no output reads of 1-wide kernels. */
+static void plan_copies(struct pass *p)
+{
+    const struct conv2d *g = p->g;
+    p->copied_rows = g->h.kernel == 1
+                         ? p->band_rows
+                         : size_min(g->h.in, (p->band_rows - 1) * g->h.stride + window_span(&g->h));
+    p->copied_width = g->w.kernel == 1 ? g->w.out : g->w.in;
+    p->copied_pixel = (size_divide_up(p->depth, LINE_FLOATS) | 1) * LINE_FLOATS;
+    p->input_floats = p->by_class ? 0 : p->chunk_images * p->copied_rows * p->copied_width * p->copied_pixel;
+    p->output_floats = p->chunk_images * p->band_rows * g->w.out * p->block_width;
+    p->run_count = p->chunk_images * p->band_rows;
 }
 
 static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void *workspace, size_t *bytes)
@@ -87,23 +99,24 @@ static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void
                      .width = g->oc / g->groups,
                      .block_width = 2 * g->kernel->vector,
                      .taps = g->h.kernel * g->w.kernel};
-    p.blocks = divide_up(p.width, p.block_width);
-    plan_chunks(&p);
-    /* so much for fewer images too, that may be cut into more parts */
-    size_t parts_most = min_size(max_size(1, TASKS / (g->groups * p.blocks)), n * p.bands);
-    size_t rows = p.chunk_images * p.band_rows;
+    p.by_class = p.depth < FEW_CHANNELS;
+    p.blocks = size_divide_up(p.width, p.block_width);
     p.sum_floats = (p.taps * p.depth + 1) * p.block_width;
-    p.packed_floats = rows * g->w.out * p.block_width;
-    p.run_count = rows;
-    char *memory = workspace;
-    *bytes = 0;
-    p.rows = take(&memory, bytes, g->h.out * sizeof *p.rows);
-    p.columns = take(&memory, bytes, g->w.out * sizeof *p.columns);
-    p.tap_rows = take(&memory, bytes, g->h.kernel * sizeof *p.tap_rows);
-    p.tap_columns = take(&memory, bytes, g->w.kernel * sizeof *p.tap_columns);
-    p.sums = take(&memory, bytes, parts_most * g->groups * p.blocks * p.sum_floats * sizeof *p.sums);
-    p.packed = take(&memory, bytes, (size_t)threads * p.packed_floats * sizeof *p.packed);
-    p.runs = take(&memory, bytes, (size_t)threads * p.run_count * sizeof *p.runs);
+    plan_chunks(&p);
+    plan_copies(&p);
+    size_t parts_most = size_max(1, TASKS / (g->groups * p.group_tasks));
+    plan_parts(&p, parts_most);
+    struct workspace w = {.memory = workspace};
+    p.rows = workspace_take(&w, g->h.out * sizeof *p.rows);
+    p.columns = workspace_take(&w, g->w.out * sizeof *p.columns);
+    p.tap_rows = workspace_take(&w, g->h.kernel * sizeof *p.tap_rows);
+    p.tap_columns = workspace_take(&w, g->w.kernel * sizeof *p.tap_columns);
+    p.sums = workspace_take(&w, size_min(parts_most, n * p.bands) * g->groups * p.blocks * p.sum_floats *
+                                    sizeof *p.sums);
+    p.inputs = workspace_take(&w, (size_t)threads * p.input_floats * sizeof *p.inputs);
+    p.outputs = workspace_take(&w, (size_t)threads * p.output_floats * sizeof *p.outputs);
+    p.runs = workspace_take(&w, (size_t)threads * p.run_count * sizeof *p.runs);
+    *bytes = w.used;
     return p;
 }
 
@@ -125,22 +138,33 @@ struct patch {
     size_t tap_y, taps_y, tap_x, taps_x;
 };
 
-/* The pixels of a patch within a chunk, as runs; those that go on where the last one ends are joined. */
-static size_t patch_runs(const struct pass *p, const struct chunk *c, const struct patch *patch)
+/* What output (y, x) of the first image reads at kernel position (ky, kx), as an offset into c->x. */
+static size_t input_offset(const struct pass *p, const struct chunk *c, size_t y, size_t x, size_t ky,
+                           size_t kx)
 {
     const struct conv2d *g = p->g;
-    size_t count = 0, line = g->w.in * g->c, length = patch->last_column - patch->first_column;
-    size_t first = max_size(patch->first_row, c->first_row), last = min_size(patch->last_row, c->last_row);
+    size_t row =
+        c->copied && g->h.kernel == 1 ? y - c->first_row : window_input(&g->h, y, ky) - c->first_input;
+    size_t column = c->copied && g->w.kernel == 1 ? x : window_input(&g->w, x, kx);
+    return row * c->x_row + column * c->x_pixel;
+}
+
+/* The pixels of a patch within a chunk, as runs; those that go on where the last one ends are joined. */
+static size_t patch_runs(const struct pass *p, const struct chunk *c, const struct patch *patch,
+                         size_t a_step)
+{
+    size_t count = 0, length = patch->last_column - patch->first_column;
+    size_t first = size_max(patch->first_row, c->first_row), last = size_min(patch->last_row, c->last_row);
     if (length == 0)
         return 0;
     for (size_t image = 0; image < c->images; image++) {
         for (size_t y = first; y < last; y++) {
-            size_t a = image * g->h.in * line + window_input(&g->h, y, patch->tap_y) * line +
-                       window_input(&g->w, patch->first_column, patch->tap_x) * g->c;
+            size_t a =
+                image * c->x_image + input_offset(p, c, y, patch->first_column, patch->tap_y, patch->tap_x);
             size_t b =
-                image * c->dy_image + ((y - c->first_row) * g->w.out + patch->first_column) * c->dy_pixel;
+                image * c->dy_image + ((y - c->first_row) * p->g->w.out + patch->first_column) * c->dy_pixel;
             struct tile_run *before = count ? &c->runs[count - 1] : NULL;
-            if (before && a == before->a + before->length * g->w.stride * g->c &&
+            if (before && a == before->a + before->length * a_step &&
                 b == before->b + before->length * c->dy_pixel)
                 before->length += length;
             else
@@ -150,15 +174,25 @@ static size_t patch_runs(const struct pass *p, const struct chunk *c, const stru
     return count;
 }
 
+/* Asks for some lines of the next chunk, so that memory is read while the processor computes. */
+static void fetch_ahead(struct chunk *c)
+{
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < FETCH_LINES && c->ahead[k] < c->ahead_end[k]; i++, c->ahead[k] += LINE_FLOATS)
+            __builtin_prefetch(c->ahead[k], 0, 2);
+}
+
 /* Rows first .. first+count-1 of a patch's weights: one tile. */
-static void tile_add(const struct pass *p, const struct chunk *c, const struct patch *patch, size_t first,
+static void tile_add(const struct pass *p, struct chunk *c, const struct patch *patch, size_t first,
                      size_t count)
 {
     const struct conv2d *g = p->g;
+    size_t a_step = (c->copied && g->w.kernel == 1 ? 1 : g->w.stride) * c->x_pixel;
     struct tile_product product = {.runs = c->runs,
-                                   .run_count = patch_runs(p, c, patch),
-                                   .a_step = g->w.stride * g->c,
+                                   .run_count = patch_runs(p, c, patch, a_step),
+                                   .a_step = a_step,
                                    .b_step = c->dy_pixel,
+                                   .adjacent = !p->by_class,
                                    .accumulate = true};
     if (product.run_count == 0)
         return;
@@ -167,7 +201,7 @@ static void tile_add(const struct pass *p, const struct chunk *c, const struct p
     size_t i = first % p->depth, kx = first / p->depth % patch->taps_x, ky = first / p->depth / patch->taps_x;
     for (size_t m = 0; m < count; m++) {
         size_t tap = (patch->tap_y + ky) * g->w.kernel + patch->tap_x + kx;
-        a[m] = c->x + (ky * g->h.dilation * g->w.in + kx * g->w.dilation) * g->c + i;
+        a[m] = c->x + ky * g->h.dilation * c->x_row + kx * g->w.dilation * c->x_pixel + i;
         to[m] = c->sum + (tap * p->depth + i) * c->width;
         if (++i == p->depth) {
             i = 0;
@@ -177,11 +211,12 @@ static void tile_add(const struct pass *p, const struct chunk *c, const struct p
             }
         }
     }
+    fetch_ahead(c);
     p->kernel->product(&product, count, c->columns, a, c->dy, to);
 }
 
 /* With few channels: all kernel positions of a class of pixels at once. */
-static void add_by_class(const struct pass *p, const struct chunk *c)
+static void add_by_class(const struct pass *p, struct chunk *c)
 {
     for (size_t i = 0; i < p->row_classes; i++) {
         for (size_t k = 0; k < p->column_classes; k++) {
@@ -190,21 +225,21 @@ static void add_by_class(const struct pass *p, const struct chunk *c)
                                   column->first, column->first + column->count,
                                   row->tap,      row->taps,
                                   column->tap,   column->taps};
-            size_t rows = row->taps * column->taps * p->depth, tiles = divide_up(rows, p->kernel->rows);
+            size_t rows = row->taps * column->taps * p->depth, tiles = size_divide_up(rows, p->kernel->rows);
             for (size_t tile = 0; tile < tiles; tile++) {
-                size_t first = tile_cut(rows, tiles, tile);
-                tile_add(p, c, &patch, first, tile_cut(rows, tiles, tile + 1) - first);
+                size_t first = size_cut(rows, tiles, tile);
+                tile_add(p, c, &patch, first, size_cut(rows, tiles, tile + 1) - first);
             }
         }
     }
 }
 
 /* Else some channels for one kernel position after the other: they stay in the first-level cache. */
-static void add_by_tap(const struct pass *p, const struct chunk *c)
+static void add_by_tap(const struct pass *p, struct chunk *c)
 {
-    size_t tiles = divide_up(p->depth, p->kernel->rows);
+    size_t tiles = size_divide_up(p->depth, p->kernel->rows);
     for (size_t tile = 0; tile < tiles; tile++) {
-        size_t first = tile_cut(p->depth, tiles, tile), count = tile_cut(p->depth, tiles, tile + 1) - first;
+        size_t first = size_cut(p->depth, tiles, tile), count = size_cut(p->depth, tiles, tile + 1) - first;
         for (size_t ky = 0; ky < p->g->h.kernel; ky++) {
             for (size_t kx = 0; kx < p->g->w.kernel; kx++) {
                 struct window_range y = p->tap_rows[ky], x = p->tap_columns[kx];
@@ -214,21 +249,58 @@ static void add_by_tap(const struct pass *p, const struct chunk *c)
     }
 }
 
-/* Puts the chunk's output gradients together where they lie far apart or end within a register. */
-static void pack_outputs(const struct pass *p, struct chunk *c, float *packed)
+/* memcpy, for a few cache lines. */
+static inline void copy_floats(float *to, const float *from, size_t count)
 {
-    size_t pixels = (c->last_row - c->first_row) * p->g->w.out;
-    float *to = packed;
-    if (c->columns == c->width && c->dy_pixel * sizeof(float) < PLACE_BYTES)
-        return;
+    for (; count >= LINE_FLOATS; count -= LINE_FLOATS, to += LINE_FLOATS, from += LINE_FLOATS)
+        memcpy(to, from, LINE_FLOATS * sizeof *to);
+    for (size_t i = 0; i < count; i++)
+        to[i] = from[i];
+}
+
+/* Where the copy of inputs is worth it: many uses of each, and memory is read in order, once. `x`: the
+ * chunk's first image, first channel of the group. */
+static void copy_inputs(const struct pass *p, struct chunk *c, const float *x, float *copy)
+{
+    const struct conv2d *g = p->g;
+    const struct window *h = &g->h, *w = &g->w;
+    size_t line = w->in * g->c, image_rows = h->in * line;
+    c->x_pixel = p->copied_pixel;
+    c->x_row = p->copied_width * c->x_pixel;
+    c->x_image = p->copied_rows * c->x_row;
+    c->copied = true;
+    c->x = copy;
+    size_t begin = c->first_row * h->stride, end = (c->last_row - 1) * h->stride + window_span(h);
+    c->first_input = begin > h->pad ? size_min(begin - h->pad, h->in) : 0;
+    size_t last_input = end > h->pad ? size_min(end - h->pad, h->in) : 0;
+    bool sparse_rows = h->kernel == 1, sparse = w->kernel == 1;
+    size_t first = sparse ? p->tap_columns[0].first : 0, last = sparse ? p->tap_columns[0].last : w->in;
     for (size_t image = 0; image < c->images; image++) {
-        const float *from = c->dy + image * c->dy_image;
-        for (size_t i = 0; i < pixels; i++, from += c->dy_pixel, to += c->width)
-            memcpy(to, from, c->columns * sizeof *from);
+        size_t from_row = sparse_rows ? size_max(c->first_row, p->tap_rows[0].first) : c->first_input;
+        size_t to_row = sparse_rows ? size_min(c->last_row, p->tap_rows[0].last) : last_input;
+        for (size_t y = from_row; y < to_row; y++) {
+            const float *from = x + image * image_rows + (sparse_rows ? window_input(h, y, 0) : y) * line;
+            float *to =
+                copy + image * c->x_image + (y - (sparse_rows ? c->first_row : c->first_input)) * c->x_row;
+            for (size_t i = first; i < last; i++)
+                copy_floats(to + i * c->x_pixel, from + (sparse ? window_input(w, i, 0) : i) * g->c,
+                            p->depth);
+        }
     }
-    c->dy = packed;
+}
+
+/* Output gradients of a block, put together: whole registers, pixel after pixel. */
+static void copy_outputs(const struct pass *p, struct chunk *c, const float *dy, float *copy)
+{
+    size_t pixels = (c->last_row - c->first_row) * p->g->w.out, oc = p->g->oc;
+    c->dy = copy;
     c->dy_pixel = c->width;
     c->dy_image = pixels * c->width;
+    for (size_t image = 0; image < c->images; image++) {
+        const float *from = dy + image * p->g->h.out * p->g->w.out * oc;
+        for (size_t i = 0; i < pixels; i++, from += oc, copy += c->width)
+            copy_floats(copy, from, c->columns);
+    }
 }
 
 /* The chunk's bias gradients: its output gradients times a row of ones. */
@@ -239,39 +311,75 @@ static void add_bias(const struct pass *p, const struct chunk *c, float *dbias)
     for (size_t image = 0; image < c->images; image++)
         c->runs[image] = (struct tile_run){0, image * c->dy_image, pixels};
     struct tile_product product = {
-        .runs = c->runs, .run_count = c->images, .b_step = c->dy_pixel, .accumulate = true};
+        .runs = c->runs, .run_count = c->images, .b_step = c->dy_pixel, .adjacent = true, .accumulate = true};
     p->kernel->product(&product, 1, c->columns, (const float *[]){&one}, c->dy, (float *[]){dbias});
 }
 
-static void part_compute(const struct pass *p, const float *x, const float *dy, size_t part, size_t group,
-                         size_t block, bool bias)
+static void chunk_compute(const struct pass *p, struct chunk *c, size_t part, size_t group, size_t block,
+                          const float *dy, bool bias, float *copy)
 {
     const struct conv2d *g = p->g;
-    size_t thread = (size_t)omp_get_thread_num(),
-           columns = min_size(p->block_width, p->width - block * p->block_width);
-    float *sum = sums_at(p, part, group, block);
-    memset(sum, 0, p->sum_floats * sizeof *sum);
-    for (size_t i = part * p->part_chunks; i < min_size((part + 1) * p->part_chunks, p->chunks); i++) {
-        struct chunk c = {.image = i / p->bands * p->chunk_images,
-                          .first_row = i % p->bands * p->band_rows,
-                          .columns = columns,
-                          .width = tile_width(p->kernel, columns),
-                          .dy_pixel = g->oc,
-                          .dy_image = g->h.out * g->w.out * g->oc,
-                          .sum = sum,
-                          .runs = p->runs + thread * p->run_count};
-        c.last_row = min_size(c.first_row + p->band_rows, g->h.out);
-        c.images = min_size(p->chunk_images, p->n - c.image);
-        c.x = x + c.image * g->h.in * g->w.in * g->c + group * p->depth;
-        c.dy = dy + c.image * c.dy_image + c.first_row * g->w.out * g->oc + group * p->width +
-               block * p->block_width;
-        pack_outputs(p, &c, p->packed + thread * p->packed_floats);
-        if (bias)
-            add_bias(p, &c, sum + p->taps * p->depth * p->block_width);
-        if (p->depth < FEW_CHANNELS)
-            add_by_class(p, &c);
-        else
-            add_by_tap(p, &c);
+    c->columns = size_min(p->block_width, p->width - block * p->block_width);
+    c->width = tile_width(p->kernel, c->columns);
+    c->sum = sums_at(p, part, group, block);
+    c->dy_pixel = g->oc;
+    c->dy_image = g->h.out * g->w.out * g->oc;
+    c->dy = dy + c->image * c->dy_image + c->first_row * g->w.out * g->oc + group * p->width +
+            block * p->block_width;
+    if (c->columns < c->width || !p->by_class)
+        copy_outputs(p, c, c->dy, copy);
+    if (bias)
+        add_bias(p, c, c->sum + p->taps * p->depth * p->block_width);
+    if (p->by_class)
+        add_by_class(p, c);
+    else
+        add_by_tap(p, c);
+}
+
+static struct chunk chunk_at(const struct pass *p, size_t i)
+{
+    const struct conv2d *g = p->g;
+    struct chunk c = {.image = i / p->bands * p->chunk_images,
+                      .first_row = i % p->bands * p->band_rows,
+                      .x_pixel = g->c,
+                      .x_row = g->w.in * g->c,
+                      .x_image = g->h.in * g->w.in * g->c};
+    c.last_row = size_min(c.first_row + p->band_rows, g->h.out);
+    c.images = size_min(p->chunk_images, p->n - c.image);
+    return c;
+}
+
+/* Marks what chunk `next` reads as what to fetch. */
+static void plan_ahead(const struct pass *p, struct chunk *c, size_t next, const float *x, const float *dy)
+{
+    const struct conv2d *g = p->g;
+    struct chunk n = chunk_at(p, next);
+    size_t row = g->w.out * g->oc, first = size_min(n.first_row * g->h.stride, g->h.in),
+           last = size_min(n.last_row * g->h.stride, g->h.in);
+    c->ahead[0] = x + n.image * n.x_image + first * n.x_row;
+    c->ahead_end[0] = x + (n.image + n.images - 1) * n.x_image + last * n.x_row;
+    c->ahead[1] = dy + (n.image * g->h.out + n.first_row) * row;
+    c->ahead_end[1] = dy + ((n.image + n.images - 1) * g->h.out + n.last_row) * row;
+}
+
+static void task_compute(const struct pass *p, const float *x, const float *dy, size_t task, bool bias)
+{
+    const struct conv2d *g = p->g;
+    size_t thread = (size_t)omp_get_thread_num(), part = task / p->group_tasks / g->groups,
+           group = task / p->group_tasks % g->groups, first = task % p->group_tasks * p->task_blocks,
+           last = size_min(first + p->task_blocks, p->blocks),
+           stop = size_min((part + 1) * p->part_chunks, p->chunks);
+    memset(sums_at(p, part, group, first), 0, (last - first) * p->sum_floats * sizeof *p->sums);
+    for (size_t i = part * p->part_chunks; i < stop; i++) {
+        struct chunk c = chunk_at(p, i);
+        c.runs = p->runs + thread * p->run_count;
+        c.x = x + c.image * c.x_image + group * p->depth;
+        if (i + 1 < stop && g->groups == 1)
+            plan_ahead(p, &c, i + 1, x, dy);
+        if (!p->by_class)
+            copy_inputs(p, &c, c.x, p->inputs + thread * p->input_floats);
+        for (size_t block = first; block < last; block++)
+            chunk_compute(p, &c, part, group, block, dy, bias, p->outputs + thread * p->output_floats);
     }
 }
 
@@ -279,8 +387,8 @@ static void part_compute(const struct pass *p, const float *x, const float *dy, 
  * (width, depth, taps) of the group. */
 static void hand_over(const struct pass *p, size_t group, size_t block, size_t first, float *dweight)
 {
-    size_t columns = min_size(p->block_width, p->width - block * p->block_width),
-           width = tile_width(p->kernel, columns), last = min_size(first + UNIT_CHANNELS, p->depth);
+    size_t columns = size_min(p->block_width, p->width - block * p->block_width),
+           width = tile_width(p->kernel, columns), last = size_min(first + UNIT_CHANNELS, p->depth);
     float *sum = sums_at(p, 0, group, block);
     for (size_t part = 1; part < p->parts; part++) {
         const float *other = sums_at(p, part, group, block);
@@ -319,12 +427,12 @@ void conv2d_backward_weight(const struct conv2d *g, size_t n, const float *x, co
         p.tap_rows[k] = axis_outputs(&g->h, k);
     for (size_t k = 0; k < g->w.kernel; k++)
         p.tap_columns[k] = axis_outputs(&g->w, k);
-    size_t blocks = g->groups * p.blocks, units = divide_up(p.depth, UNIT_CHANNELS);
+    size_t blocks = g->groups * p.blocks, units = size_divide_up(p.depth, UNIT_CHANNELS);
 #pragma omp parallel num_threads(threads)
     {
 #pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < p.parts * blocks; i++)
-            part_compute(&p, x, dy, i / blocks, i % blocks / p.blocks, i % p.blocks, dbias != NULL);
+        for (size_t i = 0; i < p.parts * g->groups * p.group_tasks; i++)
+            task_compute(&p, x, dy, i, dbias != NULL);
 #pragma omp for schedule(static)
         for (size_t i = 0; i < blocks * units; i++)
             hand_over(&p, i / units / p.blocks, i / units % p.blocks, i % units * UNIT_CHANNELS, dweight);

@@ -48,11 +48,99 @@ static inline vector relu(vector v)
     return (vector)((vector_mask)v & ~(v < 0));
 }
 
+/* How the rows of a lie, which makes three loops. */
+enum access {
+    CHANNELS, /* anywhere, and a run goes over neighbouring floats: two at a time, for each address is then
+                 loaded half as often */
+    ANYWHERE,
+    ADJACENT,
+};
+
+/* sum[m][v] += x * factor[v], one step of a run. */
+static inline __attribute__((always_inline)) void add_step(const size_t rows, const size_t vectors,
+                                                           const enum access access, const float *const *row,
+                                                           size_t at, const float *line,
+                                                           vector sum[][VECTORS_MAX])
+{
+    vector factor[VECTORS_MAX];
+    const float *first = row[0] + at;
+    UNROLL
+    for (size_t v = 0; v < vectors; v++)
+        factor[v] = load(line + v * TILE_VECTOR);
+    UNROLL
+    for (size_t m = 0; m < rows; m++) {
+        float x = access == ADJACENT ? first[m] : row[m][at];
+        UNROLL
+        for (size_t v = 0; v < vectors; v++)
+            sum[m][v] += x * factor[v];
+    }
+}
+
+/* Two steps of a run over neighbouring floats. */
+static inline __attribute__((always_inline)) void add_two_steps(const size_t rows, const size_t vectors,
+                                                                const float *const *row, size_t at,
+                                                                const float *line, size_t b_step,
+                                                                vector sum[][VECTORS_MAX])
+{
+    vector factor[VECTORS_MAX], second[VECTORS_MAX];
+    UNROLL
+    for (size_t v = 0; v < vectors; v++) {
+        factor[v] = load(line + v * TILE_VECTOR);
+        second[v] = load(line + b_step + v * TILE_VECTOR);
+    }
+    UNROLL
+    for (size_t m = 0; m < rows; m++) {
+        const float *x = row[m] + at;
+        UNROLL
+        for (size_t v = 0; v < vectors; v++)
+            sum[m][v] += x[0] * factor[v];
+        UNROLL
+        for (size_t v = 0; v < vectors; v++)
+            sum[m][v] += x[1] * second[v];
+    }
+}
+
+static inline __attribute__((always_inline)) void start(const struct tile_product *p, const size_t rows,
+                                                        const size_t vectors, size_t rest, float *const *c,
+                                                        vector sum[][VECTORS_MAX])
+{
+    UNROLL
+    for (size_t v = 0; v < vectors; v++) {
+        vector value = {0};
+        if (p->bias)
+            value = load(p->bias + v * TILE_VECTOR);
+        UNROLL
+        for (size_t m = 0; m < rows; m++)
+            sum[m][v] = value;
+    }
+    if (!p->accumulate)
+        return;
+    UNROLL
+    for (size_t m = 0; m < rows; m++) {
+        UNROLL
+        for (size_t v = 0; v < vectors; v++)
+            sum[m][v] = load_part(c[m] + v * TILE_VECTOR, v + 1 == vectors ? rest : 0);
+    }
+}
+
+static inline __attribute__((always_inline)) void finish(const struct tile_product *p, const size_t rows,
+                                                         const size_t vectors, size_t rest, float *const *c,
+                                                         vector sum[][VECTORS_MAX])
+{
+    UNROLL
+    for (size_t m = 0; m < rows; m++) {
+        UNROLL
+        for (size_t v = 0; v < vectors; v++)
+            store_part(c[m] + v * TILE_VECTOR, p->relu ? relu(sum[m][v]) : sum[m][v],
+                       v + 1 == vectors ? rest : 0);
+    }
+}
+
 /* One product with numbers of rows and vectors that the compiler knows, which makes registers of the arrays.
  * Columns beyond the last whole vector: `rest`, 0 where there are none. */
 static inline __attribute__((always_inline)) void product(const struct tile_product *p, const size_t rows,
-                                                          const size_t vectors, size_t rest,
-                                                          const float *const *a, const float *b,
+                                                          const size_t vectors, const enum access access,
+                                                          size_t rest, const float *const *a, const float *b,
                                                           float *const *c)
 {
     vector sum[TILE_ROWS][VECTORS_MAX];
@@ -60,127 +148,112 @@ static inline __attribute__((always_inline)) void product(const struct tile_prod
     const size_t a_step = p->a_step, b_step = p->b_step;
     UNROLL
     for (size_t m = 0; m < rows; m++)
-        row[m] = a[m];
-    UNROLL
-    for (size_t v = 0; v < vectors; v++) {
-        vector start = {0};
-        if (p->bias)
-            start = load(p->bias + v * TILE_VECTOR);
-        UNROLL
-        for (size_t m = 0; m < rows; m++)
-            sum[m][v] = start;
-    }
-    if (p->accumulate) {
-        UNROLL
-        for (size_t m = 0; m < rows; m++) {
-            UNROLL
-            for (size_t v = 0; v < vectors; v++)
-                sum[m][v] = load_part(c[m] + v * TILE_VECTOR, v + 1 == vectors ? rest : 0);
-        }
-    }
+        row[m] = access == ADJACENT ? a[0] : a[m];
+    start(p, rows, vectors, rest, c, sum);
     for (size_t r = 0; r < p->run_count; r++) {
-        size_t at = p->runs[r].a;
+        size_t at = p->runs[r].a, left = p->runs[r].length;
         const float *line = b + p->runs[r].b;
-        for (size_t i = p->runs[r].length; i > 0; i--) {
-            vector factor[VECTORS_MAX];
-            UNROLL
-            for (size_t v = 0; v < vectors; v++)
-                factor[v] = load(line + v * TILE_VECTOR);
-            UNROLL
-            for (size_t m = 0; m < rows; m++) {
-                float x = row[m][at];
-                UNROLL
-                for (size_t v = 0; v < vectors; v++)
-                    sum[m][v] += x * factor[v];
-            }
-            at += a_step;
-            line += b_step;
+        if (access == CHANNELS) {
+            for (; left > 1; left -= 2, at += 2, line += 2 * b_step)
+                add_two_steps(rows, vectors, row, at, line, b_step, sum);
+            if (left)
+                add_step(rows, vectors, access, row, at, line, sum);
+        } else {
+            for (; left > 0; left--, at += a_step, line += b_step)
+                add_step(rows, vectors, access, row, at, line, sum);
         }
     }
-    UNROLL
-    for (size_t m = 0; m < rows; m++) {
-        UNROLL
-        for (size_t v = 0; v < vectors; v++) {
-            vector result = p->relu ? relu(sum[m][v]) : sum[m][v];
-            store_part(c[m] + v * TILE_VECTOR, result, v + 1 == vectors ? rest : 0);
-        }
-    }
+    finish(p, rows, vectors, rest, c, sum);
 }
 
 /* `rows` made known to the compiler. */
 static inline __attribute__((always_inline)) void product_rows(const struct tile_product *p, size_t rows,
-                                                               const size_t vectors, size_t rest,
-                                                               const float *const *a, const float *b,
-                                                               float *const *c)
+                                                               const size_t vectors, const enum access access,
+                                                               size_t rest, const float *const *a,
+                                                               const float *b, float *const *c)
 {
-    _Static_assert(TILE_ROWS == 6 || TILE_ROWS == 14, "cases below");
+    _Static_assert(TILE_ROWS == 6 || TILE_ROWS == 13, "cases below");
     switch (rows) {
     case 1:
-        product(p, 1, vectors, rest, a, b, c);
+        product(p, 1, vectors, access, rest, a, b, c);
         break;
     case 2:
-        product(p, 2, vectors, rest, a, b, c);
+        product(p, 2, vectors, access, rest, a, b, c);
         break;
     case 3:
-        product(p, 3, vectors, rest, a, b, c);
+        product(p, 3, vectors, access, rest, a, b, c);
         break;
     case 4:
-        product(p, 4, vectors, rest, a, b, c);
+        product(p, 4, vectors, access, rest, a, b, c);
         break;
     case 5:
-        product(p, 5, vectors, rest, a, b, c);
+        product(p, 5, vectors, access, rest, a, b, c);
         break;
     case 6:
-        product(p, 6, vectors, rest, a, b, c);
+        product(p, 6, vectors, access, rest, a, b, c);
         break;
 #if TILE_ROWS > 6
     case 7:
-        product(p, 7, vectors, rest, a, b, c);
+        product(p, 7, vectors, access, rest, a, b, c);
         break;
     case 8:
-        product(p, 8, vectors, rest, a, b, c);
+        product(p, 8, vectors, access, rest, a, b, c);
         break;
     case 9:
-        product(p, 9, vectors, rest, a, b, c);
+        product(p, 9, vectors, access, rest, a, b, c);
         break;
     case 10:
-        product(p, 10, vectors, rest, a, b, c);
+        product(p, 10, vectors, access, rest, a, b, c);
         break;
     case 11:
-        product(p, 11, vectors, rest, a, b, c);
+        product(p, 11, vectors, access, rest, a, b, c);
         break;
     case 12:
-        product(p, 12, vectors, rest, a, b, c);
+        product(p, 12, vectors, access, rest, a, b, c);
         break;
     case 13:
-        product(p, 13, vectors, rest, a, b, c);
-        break;
-    case 14:
-        product(p, 14, vectors, rest, a, b, c);
+        product(p, 13, vectors, access, rest, a, b, c);
         break;
 #endif
     }
 }
 
-static void one_vector(const struct tile_product *p, size_t rows, size_t columns, const float *const *a,
-                       const float *b, float *const *c)
+static void channels(const struct tile_product *p, size_t rows, size_t columns, const float *const *a,
+                     const float *b, float *const *c)
 {
-    product_rows(p, rows, 1, columns % TILE_VECTOR, a, b, c);
+    if (columns > TILE_VECTOR)
+        product_rows(p, rows, 2, CHANNELS, columns % TILE_VECTOR, a, b, c);
+    else
+        product_rows(p, rows, 1, CHANNELS, columns % TILE_VECTOR, a, b, c);
 }
 
-static void two_vectors(const struct tile_product *p, size_t rows, size_t columns, const float *const *a,
-                        const float *b, float *const *c)
+static void anywhere(const struct tile_product *p, size_t rows, size_t columns, const float *const *a,
+                     const float *b, float *const *c)
 {
-    product_rows(p, rows, 2, columns % TILE_VECTOR, a, b, c);
+    if (columns > TILE_VECTOR)
+        product_rows(p, rows, 2, ANYWHERE, columns % TILE_VECTOR, a, b, c);
+    else
+        product_rows(p, rows, 1, ANYWHERE, columns % TILE_VECTOR, a, b, c);
+}
+
+static void adjacent(const struct tile_product *p, size_t rows, size_t columns, const float *const *a,
+                     const float *b, float *const *c)
+{
+    if (columns > TILE_VECTOR)
+        product_rows(p, rows, 2, ADJACENT, columns % TILE_VECTOR, a, b, c);
+    else
+        product_rows(p, rows, 1, ADJACENT, columns % TILE_VECTOR, a, b, c);
 }
 
 static void any_product(const struct tile_product *p, size_t rows, size_t columns, const float *const *a,
                         const float *b, float *const *c)
 {
-    if (columns > TILE_VECTOR)
-        two_vectors(p, rows, columns, a, b, c);
+    if (p->adjacent)
+        adjacent(p, rows, columns, a, b, c);
+    else if (p->a_step == 1)
+        channels(p, rows, columns, a, b, c);
     else
-        one_vector(p, rows, columns, a, b, c);
+        anywhere(p, rows, columns, a, b, c);
 }
 
 static double peak(size_t count)

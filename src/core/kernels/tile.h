@@ -23,6 +23,7 @@ struct tile_product {
     size_t run_count;
     size_t a_step, b_step;
     const float *bias; /* start, a multiple of the vector long; NULL: zeros */
+    bool adjacent;     /* a[m] is a[0] + m for all rows: only a[0] is looked at */
     bool accumulate;   /* start from c itself, in place of bias */
     bool relu;         /* negative results become 0 */
 };
@@ -49,10 +50,4 @@ struct tile_kernel {
 static inline size_t tile_width(const struct tile_kernel *kernel, size_t columns)
 {
     return columns > kernel->vector ? 2 * kernel->vector : kernel->vector;
-}
-
-/* Where part i begins when `count` things are cut into `parts` as even as can be. */
-static inline size_t tile_cut(size_t count, size_t parts, size_t i)
-{
-    return count / parts * i + (i < count % parts ? i : count % parts);
 }
