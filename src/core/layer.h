@@ -66,9 +66,12 @@ struct layer {
     struct shape in[LAYER_INPUTS_MAX], out;
     struct parameter parameters[LAYER_PARAMETERS_MAX];
     size_t parameter_count;
-    size_t cache_bytes;   /* per sample: what forward keeps for backward beside y */
-    double multiply_adds; /* per sample, forward, those of matrix products */
-    bool shares_input;    /* y is x[0], and dx[0] is dy */
+    size_t cache_bytes;               /* per sample: what forward keeps for backward beside y */
+    double multiply_adds;             /* per sample, forward, those of matrix products */
+    bool shares_input;                /* y is x[0], and dx[0] is dy */
+    bool output_relu;                 /* forward also applies the relu that alone reads y */
+    bool input_relu;                  /* forward and backward also do the relu whose output alone x[0] is */
+    bool skip_forward, skip_backward; /* of a relu: another layer does it, so the network does not call it */
     bool trainable; /* it, or a layer that it reads from, has parameters: the gradient of its output is wanted
                      */
 
@@ -89,10 +92,12 @@ struct layer_ops {
     size_t option_count;
     size_t input_min, input_max;
     enum loss_kind loss;
-    bool last_only;     /* cannot stand within a network */
-    bool flat_input;    /* takes 1 x 1 x c only */
-    bool in_place;      /* y may be x, and dx may be dy */
-    bool output_needed; /* backward reads y, so that nobody may overwrite it */
+    bool last_only;                           /* cannot stand within a network */
+    bool flat_input;                          /* takes 1 x 1 x c only */
+    bool in_place;                            /* y may be x, and dx may be dy */
+    bool is_relu;                             /* y = max(x, 0), which others may do in passing: */
+    bool takes_output_relu, takes_input_relu; /* heeds layer.output_relu, layer.input_relu */
+    bool output_needed;                       /* backward reads y, so that nobody may overwrite it */
 
     /* From options and in[]: out, parameters (all but the offsets), cache_bytes, multiply_adds. STATUS_USAGE
      * without naming the layer, which the caller does. NULL: out = in[0], nothing else. */

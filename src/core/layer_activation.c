@@ -107,6 +107,7 @@ const struct layer_ops layer_relu = {
     .input_min = 1,
     .input_max = 1,
     .in_place = true,
+    .is_relu = true,
     .output_needed = true,
     .forward = relu_layer_forward,
     .backward = relu_layer_backward,

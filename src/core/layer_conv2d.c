@@ -96,7 +96,8 @@ static size_t workspace(const struct layer *layer, size_t n, int threads)
 static void forward(const struct layer *layer, const struct pass *pass)
 {
     const struct options *o = layer->options;
-    struct conv2d_epilogue epilogue = {.bias = layer_parameter(layer, pass->parameters, 1)};
+    struct conv2d_epilogue epilogue = {.bias = layer_parameter(layer, pass->parameters, 1),
+                                       .relu = layer->output_relu};
     conv2d_forward(&o->geometry, pass->n, layer->x[0], layer_parameter(layer, pass->parameters, 0), &epilogue,
                    layer->y, pass->workspace, pass->threads);
 }
@@ -129,6 +130,7 @@ const struct layer_ops layer_conv2d = {
     .option_count = OPTION_COUNT(options),
     .input_min = 1,
     .input_max = 1,
+    .takes_output_relu = true,
     .plan = plan,
     .init = init,
     .workspace = workspace,

@@ -58,7 +58,8 @@ static enum status maxpool_plan(struct layer *layer)
 static void maxpool_layer_forward(const struct layer *layer, const struct pass *pass)
 {
     const struct options *o = layer->options;
-    maxpool_forward(&o->geometry, pass->n, layer->x[0], layer->y, layer->cache, pass->threads);
+    maxpool_forward(&o->geometry, pass->n, layer->input_relu, layer->x[0], layer->y, layer->cache,
+                    pass->threads);
 }
 
 static void maxpool_layer_backward(const struct layer *layer, const struct pass *pass)
@@ -105,6 +106,7 @@ const struct layer_ops layer_maxpool = {
     .option_count = OPTION_COUNT(options),
     .input_min = 1,
     .input_max = 1,
+    .takes_input_relu = true,
     .plan = maxpool_plan,
     .forward = maxpool_layer_forward,
     .backward = maxpool_layer_backward,

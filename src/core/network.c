@@ -181,7 +181,8 @@ struct pass network_pass(const struct network *network, size_t n)
 void network_forward(const struct network *network, const struct pass *pass)
 {
     for (size_t i = 0; i < network->layer_count; i++)
-        network->layers[i].ops->forward(&network->layers[i], pass);
+        if (!network->layers[i].skip_forward)
+            network->layers[i].ops->forward(&network->layers[i], pass);
 }
 
 struct loss_sum network_loss(const struct network *network, const struct pass *pass, struct labels labels,
@@ -211,7 +212,8 @@ void network_backward(const struct network *network, const struct pass *pass, gr
         const struct layer *layer = &network->layers[i];
         if (!layer->trainable)
             continue;
-        layer->ops->backward(layer, pass);
+        if (!layer->skip_backward)
+            layer->ops->backward(layer, pass);
         add_gradients(layer, pass->n);
         if (on_ready && layer->parameter_count) {
             const struct parameter *first = &layer->parameters[0];

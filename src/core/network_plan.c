@@ -221,6 +221,28 @@ static enum status plan_layer(struct network *network, size_t i, const struct la
     return status_prefix(status, "%s: layer `%s`: ", line->where, line->name);
 }
 
+/* A relu that works in place is done in passing by the pooling that alone reads it, on fewer numbers, or else
+ * its forward by the layer that it alone reads. */
+static void hand_relus_over(struct network *network, const size_t *readers)
+{
+    for (size_t i = 1; i < network->layer_count; i++) {
+        struct layer *layer = &network->layers[i];
+        if (!layer->ops->takes_input_relu || layer->inputs[0] == LAYER_NETWORK_INPUT)
+            continue;
+        struct layer *before = &network->layers[layer->inputs[0]];
+        if (before->ops->is_relu && before->shares_input && readers[before->index] == 1)
+            layer->input_relu = before->skip_forward = before->skip_backward = true;
+    }
+    for (size_t i = 1; i < network->layer_count; i++) {
+        struct layer *layer = &network->layers[i];
+        if (!layer->ops->is_relu || !layer->shares_input || layer->skip_forward)
+            continue;
+        struct layer *before = &network->layers[layer->inputs[0]];
+        if (before->ops->takes_output_relu)
+            before->output_relu = layer->skip_forward = true;
+    }
+}
+
 /* Who reads whom: in place where nobody else needs what is overwritten; gradients where something can be
  * trained. */
 static enum status connect(struct network *network, const struct layer_line *lines)
@@ -249,6 +271,8 @@ static enum status connect(struct network *network, const struct layer_line *lin
         layer->shares_input = layer->ops->in_place && from != LAYER_NETWORK_INPUT && readers[from] == 1 &&
                               !network->layers[from].ops->output_needed;
     }
+    if (!status)
+        hand_relus_over(network, readers);
     free(readers);
     return status;
 }

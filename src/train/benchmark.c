@@ -102,12 +102,13 @@ static void time_layers(struct benchmark *b, struct layer_time *times)
     pass.gradients = tree_sum_next(&b->step.sum);
     for (size_t i = 0; i < network->layer_count; i++) {
         double start = clock_seconds();
-        network->layers[i].ops->forward(&network->layers[i], &pass);
+        if (!network->layers[i].skip_forward)
+            network->layers[i].ops->forward(&network->layers[i], &pass);
         times[i].forward = clock_seconds() - start;
     }
     network_loss(network, &pass, (struct labels){b->classes, b->values}, 1.0f / (float)pass.n);
     for (size_t i = network->layer_count - 1; i-- > 0;)
-        if (network->layers[i].trainable)
+        if (network->layers[i].trainable && !network->layers[i].skip_backward)
             time_backward(&network->layers[i], &pass, &times[i]);
 }
 

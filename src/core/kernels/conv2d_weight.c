@@ -12,9 +12,8 @@ enum {
     TASKS = 16,              /* wanted */
     TASK_BYTES = 256 * 1024, /* of sums that a task adds to: a quarter of a cache of 1 MiB */
     FETCH_LINES = 16,        /* of the next chunk, asked for at each product */
-
-    LINE_FLOATS = 16,   /* of a cache line */
-    UNIT_CHANNELS = 16, /* input channels that are handed over at a time */
+    LINE_FLOATS = 16,        /* of a cache line */
+    UNIT_CHANNELS = 16,      /* input channels that are handed over at a time */
 };
 
 /* The work is cut into tasks: a part of the images, one group, some blocks of its output channels. A task

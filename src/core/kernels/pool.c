@@ -15,30 +15,122 @@ static void take_larger(size_t count, const float *restrict pixel, uint16_t here
     }
 }
 
-void maxpool_forward(const struct pool *g, size_t n, const float *x, float *y, uint16_t *winner, int threads)
+/* Any window. */
+static void maxpool_window(const struct pool *g, const float *image, size_t oy, size_t ox, float *best,
+                           uint16_t *where)
 {
-    size_t rows = n * g->h.out;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (size_t row = 0; row < rows; row++) {
-        const float *image = x + row / g->h.out * g->h.in * g->w.in * g->c;
-        size_t oy = row % g->h.out;
-        struct window_range ys = window_inside(&g->h, oy);
-        for (size_t ox = 0; ox < g->w.out; ox++) {
-            struct window_range xs = window_inside(&g->w, ox);
-            float *best = y + (row * g->w.out + ox) * g->c;
-            uint16_t *where = winner + (row * g->w.out + ox) * g->c,
-                     first = (uint16_t)(ys.first * g->w.kernel + xs.first);
-            for (size_t c = 0; c < g->c; c++) {
-                best[c] = -INFINITY;
-                where[c] = first;
-            }
-            for (size_t ky = ys.first; ky < ys.last; ky++)
-                for (size_t kx = xs.first; kx < xs.last; kx++)
-                    take_larger(
-                        g->c,
+    struct window_range ys = window_inside(&g->h, oy), xs = window_inside(&g->w, ox);
+    uint16_t first = (uint16_t)(ys.first * g->w.kernel + xs.first);
+    for (size_t c = 0; c < g->c; c++) {
+        best[c] = -INFINITY;
+        where[c] = first;
+    }
+    for (size_t ky = ys.first; ky < ys.last; ky++)
+        for (size_t kx = xs.first; kx < xs.last; kx++)
+            take_larger(g->c,
                         image + (window_input(&g->h, oy, ky) * g->w.in + window_input(&g->w, ox, kx)) * g->c,
                         (uint16_t)(ky * g->w.kernel + kx), best, where);
+}
+
+/* A window of 2 x 2 that is wholly inside: its two rows of two pixels, `count` channels apart. */
+static inline void four(const float *top, const float *bottom, size_t count, bool relu, float *y,
+                        uint16_t *winner)
+{
+    const float others[3] = {top[count], bottom[0], bottom[count]};
+    float best = top[0];
+    uint16_t where = 0;
+    for (uint16_t k = 0; k < 3; k++)
+        if (!(others[k] <= best || best != best)) {
+            best = others[k];
+            where = (uint16_t)(k + 1);
         }
+    *winner = relu && best <= 0 ? MAXPOOL_NO_WINNER : where;
+    *y = relu && best < 0 ? 0 : best;
+}
+
+/* The same for LANES channels at a time. */
+enum { LANES = 16 };
+typedef float floats __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef int integers __attribute__((vector_size(LANES * sizeof(int))));
+typedef uint16_t shorts
+    __attribute__((vector_size(LANES * sizeof(uint16_t)), aligned(sizeof(uint16_t)), may_alias));
+
+static inline integers choose(integers condition, integers yes, integers no)
+{
+    return (condition & yes) | (~condition & no);
+}
+
+static inline void four_lanes(const float *top, const float *bottom, size_t count, bool relu, float *y,
+                              uint16_t *winner)
+{
+    const floats others[3] = {*(const floats *)(top + count), *(const floats *)bottom,
+                              *(const floats *)(bottom + count)};
+    floats best = *(const floats *)top;
+    integers where = {0};
+    for (int k = 0; k < 3; k++) {
+        integers keep = (others[k] <= best) | (best != best);
+        best = (floats)choose(keep, (integers)best, (integers)others[k]);
+        where = choose(keep, where, (integers){0} + (k + 1));
+    }
+    if (relu) {
+        where |= (best <= 0) & MAXPOOL_NO_WINNER;
+        best = (floats)((integers)best & ~(best < 0));
+    }
+    *(floats *)y = best;
+    *(shorts *)winner = __builtin_convertvector(where, shorts);
+}
+
+/* A row of such windows. Lanes beyond the last channel write into the next window's results, which come
+ * later. */
+static void fours(size_t windows, size_t count, const float *top, const float *bottom, bool relu, float *y,
+                  uint16_t *winner)
+{
+    for (size_t w = 0; w < windows; w++, top += 2 * count, bottom += 2 * count, y += count, winner += count) {
+        size_t room = (windows - w) * count;
+        for (size_t c = 0; c < count; c += LANES) {
+            if (c + LANES <= room)
+                four_lanes(top + c, bottom + c, count, relu, y + c, winner + c);
+            else
+                for (size_t k = c; k < count; k++)
+                    four(top + k, bottom + k, count, relu, y + k, winner + k);
+        }
+    }
+}
+
+static void relu_of_maximum(size_t count, float *restrict y, uint16_t *restrict winner)
+{
+    for (size_t c = 0; c < count; c++) {
+        winner[c] = y[c] <= 0 ? MAXPOOL_NO_WINNER : winner[c];
+        y[c] = y[c] < 0 ? 0 : y[c];
+    }
+}
+
+/* Windows of two that all lie inside, side by side. */
+static bool is_pairs(const struct window *w)
+{
+    return w->kernel == 2 && w->stride == 2 && w->pad == 0 && 2 * w->out <= w->in;
+}
+
+void maxpool_forward(const struct pool *g, size_t n, bool relu, const float *x, float *y, uint16_t *winner,
+                     int threads)
+{
+    size_t rows = n * g->h.out, row_floats = g->w.out * g->c, line = g->w.in * g->c;
+    bool pairs = is_pairs(&g->h) && is_pairs(&g->w);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (size_t row = 0; row < rows; row++) {
+        const float *image = x + row / g->h.out * g->h.in * line;
+        size_t oy = row % g->h.out;
+        float *best = y + row * row_floats;
+        uint16_t *where = winner + row * row_floats;
+        if (pairs) {
+            const float *top = image + 2 * oy * line;
+            fours(g->w.out, g->c, top, top + line, relu, best, where);
+            continue;
+        }
+        for (size_t ox = 0; ox < g->w.out; ox++)
+            maxpool_window(g, image, oy, ox, best + ox * g->c, where + ox * g->c);
+        if (relu)
+            relu_of_maximum(row_floats, best, where);
     }
 }
 
@@ -74,11 +166,32 @@ static void maxpool_row_backward(const struct pool *g, size_t oy, const float *r
     }
 }
 
+/* Likewise for windows of 2 x 2 that are a partition; one of the two rows, whose first winner is `left`. */
+static void fours_backward(size_t windows, size_t count, const float *dy, const uint16_t *winner, int left,
+                           float *dx)
+{
+    for (size_t w = 0; w < windows; w++, dy += count, winner += count) {
+        size_t room = (windows - w) * count;
+        for (int here = left; here < left + 2; here++, dx += count) {
+            for (size_t c = 0; c < count; c += LANES) {
+                if (c + LANES <= room) {
+                    integers won = __builtin_convertvector(*(const shorts *)(winner + c), integers) == here;
+                    *(floats *)(dx + c) = (floats)((integers) * (const floats *)(dy + c) & won);
+                } else {
+                    for (size_t k = c; k < count; k++)
+                        dx[k] = winner[k] == here ? dy[k] : 0;
+                }
+            }
+        }
+    }
+}
+
 void maxpool_backward(const struct pool *g, size_t n, const float *dy, const uint16_t *winner, float *dx,
                       int threads)
 {
-    size_t image_floats = g->h.in * g->w.in * g->c, row_floats = g->w.out * g->c;
+    size_t line = g->w.in * g->c, image_floats = g->h.in * line, row_floats = g->w.out * g->c;
     bool overwrite = is_partition(&g->h) && is_partition(&g->w);
+    bool pairs = overwrite && is_pairs(&g->h) && is_pairs(&g->w);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (size_t i = 0; i < n; i++) {
         float *image = dx + i * image_floats;
@@ -86,7 +199,12 @@ void maxpool_backward(const struct pool *g, size_t n, const float *dy, const uin
             memset(image, 0, image_floats * sizeof *image);
         for (size_t oy = 0; oy < g->h.out; oy++) {
             size_t at = (i * g->h.out + oy) * row_floats;
-            maxpool_row_backward(g, oy, dy + at, winner + at, image, overwrite);
+            if (pairs)
+                for (int half = 0; half < 2; half++)
+                    fours_backward(g->w.out, g->c, dy + at, winner + at, 2 * half,
+                                   image + (2 * oy + (size_t)half) * line);
+            else
+                maxpool_row_backward(g, oy, dy + at, winner + at, image, overwrite);
         }
     }
 }

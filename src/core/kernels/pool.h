@@ -12,8 +12,11 @@ struct pool {
 };
 
 /* x (n, h, w, c), y (n, oh, ow, c); winner (n, oh, ow, c): the window position, ky * kw + kx, that gave the
- * maximum, of equals the first. */
-void maxpool_forward(const struct pool *g, size_t n, const float *x, float *y, uint16_t *winner, int threads);
+ * maximum, of equals the first. With `relu`, a negative maximum becomes 0: what relu before or behind would
+ * give; one that is not positive has no winner, so that backward gives its gradient to nobody. */
+enum { MAXPOOL_NO_WINNER = UINT16_MAX };
+void maxpool_forward(const struct pool *g, size_t n, bool relu, const float *x, float *y, uint16_t *winner,
+                     int threads);
 void maxpool_backward(const struct pool *g, size_t n, const float *dy, const uint16_t *winner, float *dx,
                       int threads);
 
