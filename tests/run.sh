@@ -98,7 +98,7 @@ tests()
 
 release_build()
 {
-    build build-tests -DCMAKE_BUILD_TYPE=Release
+    build build-tests -DCMAKE_BUILD_TYPE=Release -DCNN_BENCH=ON
 }
 # Unit tests side by side; the programs one after the other, because they are held to times and use all cores.
 release_tests()
@@ -123,7 +123,7 @@ clang_build()
         echo "not checked: there is no clang with OpenMP on this machine"
         return 0
     fi
-    build build-clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang
+    build build-clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang -DCNN_BENCH=ON
 }
 
 step packages packages || exit 1
