@@ -155,6 +155,7 @@ static void *run(void *user)
 static void test_beside_other_messages(void **state)
 {
     (void)state;
+    const int next = (comm->rank + 1) % comm->size, before = (comm->rank + comm->size - 1) % comm->size;
     for (const struct allreduce_ops *ops = allreduce_list; ops->name; ops++) {
         if (!works(ops))
             continue;
@@ -165,9 +166,13 @@ static void test_beside_other_messages(void **state)
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, run, &call), 0);
         for (int i = 0; i < 20; i++) {
-            int number = comm->rank == 0 ? i : -1;
-            comm_broadcast(comm, 0, &number, sizeof number);
-            assert_int_equal(number, i);
+            int told = comm->rank == 0 ? i : -1, sent = 100 * comm->rank + i, received = -1;
+            comm_broadcast(comm, 0, &told, sizeof told);
+            assert_int_equal(told, i);
+            if (comm->size > 1)
+                MPI_Sendrecv(&sent, 1, MPI_INT, next, 0, &received, 1, MPI_INT, before, 0, comm->world,
+                             MPI_STATUS_IGNORE);
+            assert_int_equal(received, comm->size > 1 ? 100 * before + i : -1);
         }
         pthread_join(thread, NULL);
         for (size_t i = 0; i < call.count; i++) {
