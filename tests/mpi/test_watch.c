@@ -174,7 +174,7 @@ static bool read_status(const char *field, char value[256])
     return found;
 }
 
-/* The thread takes no signal, so that handlers do not run there; the mask of the caller is as before. */
+/* The thread takes no signal, so that handlers do not run there; its creator still does. */
 static void test_signals(void **state)
 {
     (void)state;
@@ -186,7 +186,7 @@ static void test_signals(void **state)
     assert_done(watch_create(&watch, &mpi_group_comm, 0.3, 0));
     pthread_sigmask(SIG_SETMASK, NULL, &after);
     for (int number = 1; number < 32; number++)
-        assert_int_equal(sigismember(&before, number), sigismember(&after, number));
+        assert_int_equal(sigismember(&before, number) || sigismember(&after, number), 0);
     assert_int_equal(read_status("SigBlk:", blocked), mpi_group_comm.size > 1);
     const unsigned long long asked = 1ull << (SIGUSR1 - 1) | 1ull << (SIGUSR2 - 1) | 1ull << (SIGTERM - 1) |
                                      1ull << (SIGINT - 1) | 1ull << (SIGCONT - 1);
@@ -241,7 +241,8 @@ static int stall(int argc, char **argv)
     if (mine && strcmp(argv[1], "stopped") == 0)
         raise(SIGSTOP);
     if (mine && strcmp(argv[1], "slow") == 0)
-        nap(3);
+        for (int i = 0; i < 30; i++) /* the time in which the job is suspended does not count */
+            nap(0.1);
     watch_phase(&watch, WATCH_REDUCE, 7);
     if (mine && strcmp(argv[1], "arrived") == 0) {
         nap(1);
