@@ -33,41 +33,67 @@ static double scale(const struct layer *layer)
     return 1 / (1 - o->rate);
 }
 
-static void apply_mask(const struct layer *layer, const struct pass *pass, const float *from, float *to)
+/* The layer's cache: a byte per element, 1 where it is kept. */
+static enum status plan(struct layer *layer)
+{
+    layer->cache_bytes = shape_count(layer->out);
+    return STATUS_OK;
+}
+
+static void draw_and_apply(const struct layer *layer, const struct pass *pass)
 {
     size_t count = pass->n * shape_count(layer->out);
     struct random_stream stream = mask_stream(layer, pass);
     uint32_t limit = threshold(layer);
-    float kept = (float)scale(layer);
+    float factor = (float)scale(layer);
 #pragma omp parallel for num_threads(pass->threads) schedule(static)
     for (size_t first = 0; first < count; first += PIECE) {
         uint32_t words[PIECE];
         size_t piece = count - first < PIECE ? count - first : PIECE;
+        const float *x = layer->x[0] + first;
+        float *y = layer->y + first;
+        uint8_t *kept = (uint8_t *)layer->cache + first;
         random_blocks(&stream, (uint32_t)(first / 4), (piece + 3) / 4, words);
-        for (size_t i = 0; i < piece; i++)
-            to[first + i] = words[i] >= limit ? from[first + i] * kept : 0;
+        for (size_t i = 0; i < piece; i++) {
+            kept[i] = words[i] >= limit;
+            y[i] = words[i] >= limit ? x[i] * factor : 0;
+        }
     }
 }
 
-/* In training to = from with the mask of this layer, shard and step, else to = from; forward and backward
- * alike. */
-static void apply(const struct layer *layer, const struct pass *pass, const float *from, float *to)
+static void apply(const struct layer *layer, const struct pass *pass)
 {
-    if (pass->training)
-        apply_mask(layer, pass, from, to);
-    else if (to != from)
+    size_t count = pass->n * shape_count(layer->out);
+    const float *dy = layer->dy;
+    const uint8_t *kept = layer->cache;
+    float *dx = layer->dx[0], factor = (float)scale(layer);
+#pragma omp parallel for simd num_threads(pass->threads) schedule(static)
+    for (size_t i = 0; i < count; i++)
+        dx[i] = kept[i] ? dy[i] * factor : 0;
+}
+
+static void copy(const struct layer *layer, const struct pass *pass, const float *from, float *to)
+{
+    if (to != from)
         memcpy(to, from, pass->n * shape_count(layer->out) * sizeof *to);
 }
 
 static void forward(const struct layer *layer, const struct pass *pass)
 {
-    apply(layer, pass, layer->x[0], layer->y);
+    if (pass->training)
+        draw_and_apply(layer, pass);
+    else
+        copy(layer, pass, layer->x[0], layer->y);
 }
 
 static void backward(const struct layer *layer, const struct pass *pass)
 {
-    if (layer->dx[0])
-        apply(layer, pass, layer->dy, layer->dx[0]);
+    if (!layer->dx[0])
+        return;
+    if (pass->training)
+        apply(layer, pass);
+    else
+        copy(layer, pass, layer->dy, layer->dx[0]);
 }
 
 static void reference(const struct layer *layer, const struct pass *pass, const double *parameters,
@@ -93,6 +119,7 @@ const struct layer_ops layer_dropout = {
     .input_min = 1,
     .input_max = 1,
     .in_place = true,
+    .plan = plan,
     .forward = forward,
     .backward = backward,
     .reference = reference,

@@ -32,7 +32,7 @@ enum { LANES = 16 };
 
 static void philox_lanes(const struct random_stream *s, uint32_t first, uint32_t *out)
 {
-    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
+    uint64_t c0[LANES], c1[LANES], c2[LANES], c3[LANES]; /* below 2^32: products need no widening */
     for (uint32_t i = 0; i < LANES; i++) {
         c0[i] = first + i;
         c1[i] = s->counter[0];
@@ -42,21 +42,20 @@ static void philox_lanes(const struct random_stream *s, uint32_t first, uint32_t
     uint32_t k0 = s->key[0], k1 = s->key[1];
     for (int round = 0; round < 10; round++) {
         for (int i = 0; i < LANES; i++) {
-            uint64_t product0 = (uint64_t)c0[i] * PHILOX_M4x32_0, product1 = (uint64_t)c2[i] * PHILOX_M4x32_1;
-            uint32_t high0 = (uint32_t)(product0 >> 32), high1 = (uint32_t)(product1 >> 32);
-            c0[i] = high1 ^ c1[i] ^ k0;
-            c1[i] = (uint32_t)product1;
-            c2[i] = high0 ^ c3[i] ^ k1;
-            c3[i] = (uint32_t)product0;
+            uint64_t product0 = c0[i] * PHILOX_M4x32_0, product1 = c2[i] * PHILOX_M4x32_1;
+            c0[i] = (product1 >> 32) ^ c1[i] ^ k0;
+            c1[i] = product1 & UINT32_MAX;
+            c2[i] = (product0 >> 32) ^ c3[i] ^ k1;
+            c3[i] = product0 & UINT32_MAX;
         }
         k0 += PHILOX_W32_0;
         k1 += PHILOX_W32_1;
     }
     for (int i = 0; i < LANES; i++) {
-        out[4 * i] = c0[i];
-        out[4 * i + 1] = c1[i];
-        out[4 * i + 2] = c2[i];
-        out[4 * i + 3] = c3[i];
+        out[4 * i] = (uint32_t)c0[i];
+        out[4 * i + 1] = (uint32_t)c1[i];
+        out[4 * i + 2] = (uint32_t)c2[i];
+        out[4 * i + 3] = (uint32_t)c3[i];
     }
 }
 
