@@ -1,8 +1,6 @@
 #include "core/kernels/conv2d.h"
-#include "core/kernels/isa.h"
 #include "core/layer.h"
-
-#include <stdio.h>
+#include "core/layer_isa.h"
 
 struct options {
     size_t filters;
@@ -40,15 +38,6 @@ static void plan_window(struct window *w, const struct padding *padding, size_t 
     }
 }
 
-static enum status unknown_isa(void)
-{
-    char names[256] = "";
-    size_t used = 0;
-    for (size_t i = 0; isa_kernel(i) && used < sizeof names; i++)
-        used += (size_t)snprintf(names + used, sizeof names - used, " %s", isa_kernel(i)->name);
-    return status_set(STATUS_USAGE, "CNN_ISA names no instruction set of this processor: it has%s", names);
-}
-
 static enum status plan(struct layer *layer)
 {
     struct options *o = layer->options;
@@ -64,10 +53,10 @@ static enum status plan(struct layer *layer)
         .c = in.c,
         .oc = o->filters,
         .groups = o->groups,
-        .kernel = isa_choose(),
     };
-    if (!g->kernel)
-        return unknown_isa();
+    enum status status = layer_choose_isa(&g->kernel);
+    if (status)
+        return status;
     plan_window(&g->h, &o->padding, o->padding.sides.h);
     plan_window(&g->w, &o->padding, o->padding.sides.w);
     layer->out = (struct shape){g->h.out, g->w.out, g->oc};

@@ -1,10 +1,12 @@
 #include "core/kernels/dense.h"
 #include "core/layer.h"
+#include "core/layer_isa.h"
 
 struct options {
     size_t units;
     bool bias;
-    int init; /* enum layer_init */
+    int init;              /* enum layer_init */
+    struct dense geometry; /* planned */
 };
 
 static const struct option options[] = {
@@ -15,7 +17,11 @@ static const struct option options[] = {
 
 static enum status plan(struct layer *layer)
 {
-    const struct options *o = layer->options;
+    struct options *o = layer->options;
+    o->geometry = (struct dense){.in = layer->in[0].c, .out = o->units};
+    enum status status = layer_choose_isa(&o->geometry.kernel);
+    if (status)
+        return status;
     layer->out = (struct shape){1, 1, o->units};
     layer_add_parameter(layer, "weight", true, 2, (size_t[]){o->units, layer->in[0].c});
     if (o->bias)
@@ -30,21 +36,29 @@ static void init(const struct layer *layer, uint64_t seed, float *parameters)
     layer_init_weight(layer, seed, parameters, 0, (enum layer_init)o->init, layer->in[0].c, o->units);
 }
 
+static size_t workspace(const struct layer *layer, size_t n, int threads)
+{
+    const struct options *o = layer->options;
+    return dense_workspace(&o->geometry, n, threads);
+}
+
 static void forward(const struct layer *layer, const struct pass *pass)
 {
-    dense_forward(pass->n, layer->in[0].c, layer->out.c, layer->x[0],
-                  layer_parameter(layer, pass->parameters, 0), layer_parameter(layer, pass->parameters, 1),
-                  layer->y, pass->threads);
+    const struct options *o = layer->options;
+    struct conv2d_epilogue epilogue = {.bias = layer_parameter(layer, pass->parameters, 1),
+                                       .relu = layer->output_relu};
+    dense_forward(&o->geometry, pass->n, layer->x[0], layer_parameter(layer, pass->parameters, 0), &epilogue,
+                  layer->y, pass->workspace, pass->threads);
 }
 
 static void backward(const struct layer *layer, const struct pass *pass)
 {
-    size_t in = layer->in[0].c, out = layer->out.c;
+    const struct options *o = layer->options;
     if (layer->dx[0])
-        dense_backward_input(pass->n, in, out, layer->dy, layer_parameter(layer, pass->parameters, 0),
-                             layer->dx[0], pass->threads);
+        dense_backward_input(&o->geometry, pass->n, layer->dy, layer_parameter(layer, pass->parameters, 0),
+                             layer->dx[0], pass->workspace, pass->threads);
     if (pass->gradients)
-        dense_backward_weight(pass->n, in, out, layer->x[0], layer->dy,
+        dense_backward_weight(&o->geometry, pass->n, layer->x[0], layer->dy,
                               layer_gradient(layer, pass->gradients, 0),
                               layer_gradient(layer, pass->gradients, 1), pass->threads);
 }
@@ -65,8 +79,10 @@ const struct layer_ops layer_dense = {
     .input_min = 1,
     .input_max = 1,
     .flat_input = true,
+    .takes_output_relu = true,
     .plan = plan,
     .init = init,
+    .workspace = workspace,
     .forward = forward,
     .backward = backward,
     .reference = reference,

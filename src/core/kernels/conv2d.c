@@ -68,13 +68,18 @@ static struct pass pass_init(const struct conv2d *g, bool backward, int threads,
     return p;
 }
 
-size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads)
+size_t conv2d_data_workspace(const struct conv2d *g, size_t n, int threads)
 {
-    size_t forward, backward, weight = conv2d_backward_weight_workspace(g, n, threads);
+    size_t forward, backward;
+    (void)n;
     pass_init(g, false, threads, NULL, &forward);
     pass_init(g, true, threads, NULL, &backward);
-    size_t most = forward > backward ? forward : backward;
-    return most > weight ? most : weight;
+    return size_max(forward, backward);
+}
+
+size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads)
+{
+    return size_max(conv2d_data_workspace(g, n, threads), conv2d_backward_weight_workspace(g, n, threads));
 }
 
 /* How the work is cut. The results do not depend on it. */

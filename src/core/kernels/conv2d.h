@@ -47,7 +47,8 @@ void conv2d_backward_input(const struct conv2d *g, size_t n, const float *dy, co
 void conv2d_backward_weight(const struct conv2d *g, size_t n, const float *x, const float *dy, float *dweight,
                             float *dbias, void *workspace, int threads);
 
-/* Of conv2d_workspace: what the weight gradient needs. */
+/* Of conv2d_workspace: what the first two need, and what the weight gradient needs. */
+size_t conv2d_data_workspace(const struct conv2d *g, size_t n, int threads);
 size_t conv2d_backward_weight_workspace(const struct conv2d *g, size_t n, int threads);
 
 /* The formula above, in double. */

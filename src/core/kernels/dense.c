@@ -1,25 +1,47 @@
 #include "core/kernels/dense.h"
 
+#include "core/kernels/activation.h"
+#include "core/kernels/cut.h"
 #include "core/kernels/gemm.h"
 
 #include <string.h>
 
-enum { ROWS = 64, OUTS = 32, INS = 256 }; /* of a block */
+enum {
+    OWN_WEIGHTS = 1024 * 1024, /* more are OpenBLAS's: 4 MiB */
+    ROWS = 64,
+    OUTS = 32,
+    INS = 256,        /* of a block there */
+    SAMPLES = 128,    /* of a weight gradient's product */
+    COLUMNS_MAX = 32, /* twice the largest tile_kernel.vector */
+};
 
-static size_t blocks(size_t count, size_t size)
+static bool is_large(const struct dense *g)
 {
-    return (count + size - 1) / size;
+    return g->in * g->out > OWN_WEIGHTS;
+}
+
+/* One pixel. */
+static struct conv2d convolution(const struct dense *g)
+{
+    struct window one = {.in = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1};
+    return (struct conv2d){.h = one, .w = one, .c = g->in, .oc = g->out, .groups = 1, .kernel = g->kernel};
+}
+
+size_t dense_workspace(const struct dense *g, size_t n, int threads)
+{
+    struct conv2d c = convolution(g);
+    return is_large(g) ? 0 : conv2d_data_workspace(&c, n, threads);
 }
 
 static size_t block_size(size_t count, size_t size, size_t block)
 {
-    return block * size + size < count ? size : count - block * size;
+    return size_min(size, count - block * size);
 }
 
-void dense_forward(size_t n, size_t in, size_t out, const float *x, const float *weight, const float *bias,
-                   float *y, int threads)
+static void large_forward(size_t n, size_t in, size_t out, const float *x, const float *weight,
+                          const float *bias, float *y, int threads)
 {
-    size_t out_blocks = blocks(out, OUTS), tasks = blocks(n, ROWS) * out_blocks;
+    size_t out_blocks = size_divide_up(out, OUTS), tasks = size_divide_up(n, ROWS) * out_blocks;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (size_t task = 0; task < tasks; task++) {
         size_t row = task / out_blocks, rows = block_size(n, ROWS, row), first = task % out_blocks * OUTS;
@@ -32,10 +54,23 @@ void dense_forward(size_t n, size_t in, size_t out, const float *x, const float 
     }
 }
 
-void dense_backward_input(size_t n, size_t in, size_t out, const float *dy, const float *weight, float *dx,
-                          int threads)
+void dense_forward(const struct dense *g, size_t n, const float *x, const float *weight,
+                   const struct conv2d_epilogue *epilogue, float *y, void *workspace, int threads)
 {
-    size_t in_blocks = blocks(in, INS), tasks = blocks(n, ROWS) * in_blocks;
+    struct conv2d c = convolution(g);
+    if (!is_large(g)) {
+        conv2d_forward(&c, n, x, weight, epilogue, y, workspace, threads);
+        return;
+    }
+    large_forward(n, g->in, g->out, x, weight, epilogue->bias, y, threads);
+    if (epilogue->relu)
+        relu_forward(n * g->out, y, y, threads);
+}
+
+static void large_backward_input(size_t n, size_t in, size_t out, const float *dy, const float *weight,
+                                 float *dx, int threads)
+{
+    size_t in_blocks = size_divide_up(in, INS), tasks = size_divide_up(n, ROWS) * in_blocks;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (size_t task = 0; task < tasks; task++) {
         size_t row = task / in_blocks, rows = block_size(n, ROWS, row), first = task % in_blocks * INS;
@@ -44,20 +79,57 @@ void dense_backward_input(size_t n, size_t in, size_t out, const float *dy, cons
     }
 }
 
-void dense_backward_weight(size_t n, size_t in, size_t out, const float *x, const float *dy, float *dweight,
+void dense_backward_input(const struct dense *g, size_t n, const float *dy, const float *weight, float *dx,
+                          void *workspace, int threads)
+{
+    struct conv2d c = convolution(g);
+    if (is_large(g))
+        large_backward_input(n, g->in, g->out, dy, weight, dx, threads);
+    else
+        conv2d_backward_input(&c, n, dy, weight, dx, workspace, threads);
+}
+
+/* dweight of inputs first .. first+columns-1 from some samples: tiles of a few outputs' rows, where they
+ * lie. */
+static void columns_backward_weight(const struct dense *g, size_t n, const float *x, const float *dy,
+                                    size_t first, size_t columns, float *dweight)
+{
+    float copy[SAMPLES * COLUMNS_MAX] = {0};
+    size_t width = tile_width(g->kernel, columns), tiles = size_divide_up(g->out, g->kernel->rows);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < columns; k++)
+            copy[i * width + k] = x[i * g->in + first + k];
+    struct tile_run run = {.length = n};
+    struct tile_product product = {.runs = &run,
+                                   .run_count = 1,
+                                   .a_step = g->out,
+                                   .b_step = width,
+                                   .adjacent = true,
+                                   .accumulate = true};
+    for (size_t tile = 0; tile < tiles; tile++) {
+        size_t o = size_cut(g->out, tiles, tile), count = size_cut(g->out, tiles, tile + 1) - o;
+        const float *a = dy + o;
+        float *c[TILE_ROWS_MAX];
+        for (size_t m = 0; m < count; m++)
+            c[m] = dweight + (o + m) * g->in + first;
+        g->kernel->product(&product, count, columns, &a, copy, c);
+    }
+}
+
+void dense_backward_weight(const struct dense *g, size_t n, const float *x, const float *dy, float *dweight,
                            float *dbias, int threads)
 {
-    size_t in_blocks = blocks(in, INS), tasks = blocks(out, OUTS) * in_blocks;
+    size_t width = 2 * g->kernel->vector;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
-    for (size_t task = 0; task < tasks; task++) {
-        size_t block = task / in_blocks, outs = block_size(out, OUTS, block), first = task % in_blocks * INS;
-        gemm(true, false, outs, block_size(in, INS, task % in_blocks), n, dy + block * OUTS, out, x + first,
-             in, 1, dweight + block * OUTS * in + first, in);
-        if (dbias && first == 0)
-            for (size_t i = 0; i < n; i++)
-                for (size_t o = 0; o < outs; o++)
-                    dbias[block * OUTS + o] += dy[i * out + block * OUTS + o];
-    }
+    for (size_t first = 0; first < g->in; first += width)
+        for (size_t i = 0; i < n; i += SAMPLES)
+            columns_backward_weight(g, size_min(SAMPLES, n - i), x + i * g->in, dy + i * g->out, first,
+                                    size_min(width, g->in - first), dweight);
+    if (!dbias)
+        return;
+    for (size_t i = 0; i < n; i++)
+        for (size_t o = 0; o < g->out; o++)
+            dbias[o] += dy[i * g->out + o];
 }
 
 void dense_reference(size_t n, size_t in, size_t out, const double *x, const double *weight,

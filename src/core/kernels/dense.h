@@ -1,17 +1,27 @@
 #pragma once
-/* Full connection: y = x w^T + b. Cut into blocks whose sizes depend on the shapes only. */
-#include <stddef.h>
+/* Full connection: y = x w^T + b. A sample is a pixel and a unit a channel of a 1 x 1 convolution, so that is
+ * what forward and input gradient are. Weights too large for a cache are left to OpenBLAS, which does not
+ * read them once more to pack them. Cut into blocks whose sizes depend on the shapes only. */
+#include "core/kernels/conv2d.h"
 
-/* x (n, in), weight (out, in), bias (out) or NULL, y (n, out). */
-void dense_forward(size_t n, size_t in, size_t out, const float *x, const float *weight, const float *bias,
-                   float *y, int threads);
+struct dense {
+    size_t in, out;
+    const struct tile_kernel *kernel;
+};
+
+/* Bytes of workspace that forward and backward_input need. */
+size_t dense_workspace(const struct dense *g, size_t n, int threads);
+
+/* x (n, in), weight (out, in), y (n, out); the epilogue's bias (out). */
+void dense_forward(const struct dense *g, size_t n, const float *x, const float *weight,
+                   const struct conv2d_epilogue *epilogue, float *y, void *workspace, int threads);
 
 /* dx (n, in), overwritten, from dy (n, out). */
-void dense_backward_input(size_t n, size_t in, size_t out, const float *dy, const float *weight, float *dx,
-                          int threads);
+void dense_backward_input(const struct dense *g, size_t n, const float *dy, const float *weight, float *dx,
+                          void *workspace, int threads);
 
 /* Adds to dweight and, where not NULL, to dbias. */
-void dense_backward_weight(size_t n, size_t in, size_t out, const float *x, const float *dy, float *dweight,
+void dense_backward_weight(const struct dense *g, size_t n, const float *x, const float *dy, float *dweight,
                            float *dbias, int threads);
 
 /* The formula in double. */
