@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum {
-    TASK_PIXELS = 1024,      /* of small images, so many make a task */
-    TASK_BYTES = 512 * 1024, /* but no more source than this, if half a cache of 1 MiB */
+    TASK_BYTES = 512 * 1024, /* of sources and targets, half a cache of 1 MiB; more images than one of each
+                                make fuller tiles of their corners */
     TASKS_PER_THREAD = 4,    /* at least, where that is possible */
     BAND_PIXELS = 196,       /* so few pixels are not cut further */
     PACK_CHANNELS = 16,      /* packed at a time */
@@ -85,13 +85,12 @@ size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads)
 /* How the work is cut. The results do not depend on it. */
 static void plan_tasks(struct pass *p, size_t n, int threads)
 {
-    size_t pixels = p->target.h * p->target.w, blocks = p->groups * p->blocks;
-    size_t bytes = p->source.h * p->source.w * p->source.channels * sizeof(float);
-    size_t wanted = TASKS_PER_THREAD * (size_t)threads;
-    size_t images = size_min(TASK_PIXELS / pixels, TASK_BYTES / bytes);
-    images = size_min(images, n * blocks / wanted);
+    size_t blocks = p->groups * p->blocks, wanted = TASKS_PER_THREAD * (size_t)threads;
+    size_t source = p->source.h * p->source.w * p->source.channels * sizeof(float);
+    size_t target = p->target.h * p->target.w * size_min(p->width, p->block_width) * sizeof(float);
+    size_t images = size_min(TASK_BYTES / (source + target), n * blocks / wanted);
     p->task_images = images ? images : 1;
-    p->bands = images > 1 ? 1 : size_divide_up(bytes, TASK_BYTES);
+    p->bands = images > 1 ? 1 : size_divide_up(source, TASK_BYTES);
     if (n * blocks * p->bands < wanted)
         p->bands = size_divide_up(wanted, n * blocks);
     p->band_rows = size_divide_up(p->target.h, p->bands);

@@ -7,7 +7,7 @@
 
 enum {
     CHUNK_PIXELS = 128,      /* output pixels at one go, so that they stay in the first-level cache */
-    CHUNK_PIXELS_FEW = 1024, /* with few input channels */
+    CHUNK_PIXELS_FEW = 4096, /* with few input channels */
     FEW_CHANNELS = 8,        /* fewer are put into one tile with those of other kernel positions */
     TASKS = 16,              /* wanted */
     TASK_BYTES = 256 * 1024, /* of sums that a task adds to: a quarter of a cache of 1 MiB */

@@ -24,22 +24,38 @@ static inline vector load(const float *from)
     return *(const vector_anywhere *)from;
 }
 
+/* memcpy of fewer floats than a register has, in pieces of fixed sizes. */
+static inline void copy_part(float *to, const float *from, size_t count)
+{
+    UNROLL
+    for (size_t piece = TILE_VECTOR / 2; piece > 0; piece /= 2) {
+        if (!(count & piece))
+            continue;
+        memcpy(to, from, piece * sizeof *to);
+        to += piece;
+        from += piece;
+    }
+}
+
 /* The first `count` floats of a register; 0: all. */
 static inline vector load_part(const float *from, size_t count)
 {
-    vector v = {0};
+    float part[TILE_VECTOR] __attribute__((aligned(sizeof(vector)))) = {0};
     if (!count)
         return load(from);
-    memcpy(&v, from, count * sizeof *from);
-    return v;
+    copy_part(part, from, count);
+    return load(part);
 }
 
 static inline void store_part(float *to, vector v, size_t count)
 {
-    if (count)
-        memcpy(to, &v, count * sizeof *to);
-    else
+    float part[TILE_VECTOR] __attribute__((aligned(sizeof(vector))));
+    if (count) {
+        *(vector *)part = v;
+        copy_part(to, part, count);
+    } else {
         *(vector_anywhere *)to = v;
+    }
 }
 
 /* A NaN is kept. */
