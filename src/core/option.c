@@ -179,10 +179,21 @@ enum status option_parse(const struct option *option, const char *text, void *ba
     return good ? STATUS_OK : refuse(option, text);
 }
 
+static enum status set_default(const struct option *option, void *base)
+{
+    if (!option->fallback)
+        return STATUS_OK;
+    if (option->kind == OPTION_SIZE && !option->fallback[0]) {
+        *(size_t *)field(option, base) = 0;
+        return STATUS_OK;
+    }
+    return option_parse(option, option->fallback, base);
+}
+
 enum status option_defaults(const struct option *table, size_t count, void *base)
 {
     for (size_t i = 0; i < count; i++) {
-        enum status status = table[i].fallback ? option_parse(&table[i], table[i].fallback, base) : STATUS_OK;
+        enum status status = set_default(&table[i], base);
         if (status)
             return status_set(STATUS_INTERNAL, "the table's default of %s: %s", table[i].name,
                               status_message());

@@ -35,7 +35,8 @@ struct option {
     const char *name;
     enum option_kind kind;
     size_t offset;        /* of the field in the structure that the table describes */
-    const char *fallback; /* the default, as a user would write it; NULL: must be given */
+    const char *fallback; /* the default, as a user would write it; NULL: must be given. "" of a size: 0,
+                             which then says that it was not given, and need not be in the range */
     double min, max;      /* of numbers; both 0: any */
     const char *choices;  /* of OPTION_CHOICE */
     const char *help;     /* one line */

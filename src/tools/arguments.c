@@ -166,8 +166,7 @@ void arguments_help(const struct argument_table *table, FILE *out)
         const struct argument *a = &table->arguments[i];
         name_text(a, name);
         fprintf(out, "  %-*s  %s", width, name, a->option.help);
-        bool told = a->value && !a->implied && a->option.fallback && a->option.fallback[0] &&
-                    strcmp(a->option.fallback, "0") != 0;
+        bool told = a->value && !a->implied && a->option.fallback && a->option.fallback[0];
         fprintf(out, told ? " (default: %s)\n" : "\n", a->option.fallback);
     }
 }

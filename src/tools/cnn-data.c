@@ -42,7 +42,7 @@ struct idx_options {
 
 struct csv_options {
     char train[OPTION_TEXT_MAX], test[OPTION_TEXT_MAX];
-    size_t test_last;
+    size_t test_last; /* 0: not given */
     struct shape shape;
     int label; /* 0: first, 1: last */
     double max;
@@ -88,7 +88,7 @@ static const struct argument csv_arguments[] = {
     {TEXT(csv_options, train, "train", NULL, "a line per image: its pixels and its class index"),
      .value = "FILE"},
     {TEXT(csv_options, test, "test", "", "the same, to test with"), .value = "FILE"},
-    {{NULL, "test-last", OPTION_SIZE, offsetof(struct csv_options, test_last), "0", 0, 0, NULL,
+    {{NULL, "test-last", OPTION_SIZE, offsetof(struct csv_options, test_last), "", 1, 1e15, NULL,
       "or: test with the last N images of --train"},
      .value = "N"},
     {{NULL, "shape", OPTION_SHAPE, offsetof(struct csv_options, shape), NULL, 0, 0, NULL,

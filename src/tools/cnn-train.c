@@ -45,7 +45,7 @@ struct arguments {
         benchmark[OPTION_TEXT_MAX];
     bool overwrite, dry_run, check_gradients, help, version;
     struct argument_list set;
-    size_t steps;
+    size_t steps;    /* 0: to the end */
     double seconds;  /* of --benchmark; 0: none */
     int help_config; /* enum config_help_form */
     const char *config;
@@ -63,7 +63,7 @@ static const struct argument options[] = {
     {{NULL, "init", OPTION_TEXT, FIELD(init), "", 0, 0, NULL,
       "start with the weights of a checkpoint's /model"},
      .value = "FILE.h5"},
-    {{NULL, "steps", OPTION_SIZE, FIELD(steps), "0", 0, 1e15, NULL,
+    {{NULL, "steps", OPTION_SIZE, FIELD(steps), "", 1, 1e15, NULL,
       "stop, with a checkpoint, when the run has taken N optimizer steps in all"},
      .value = "N"},
     {{NULL, "set", OPTION_TEXT, FIELD(set), NULL, 0, 0, NULL,

@@ -135,6 +135,8 @@ expect_error 2 'one word too many' "${idx[@]}" new.h5 again.h5
 expect_error 2 'either --test FILE or --test-last N' "${csv[@]}" --train all.csv new.h5
 expect_error 2 'either --test FILE or --test-last N' "${csv[@]}" --train all.csv --test all.csv --test-last 2 new.h5
 expect_error 2 'all.csv|5 samples|1 to 4' "${csv[@]}" --train all.csv --test-last 5 new.h5
+expect_error 2 '--test-last = 0|from 1' "${csv[@]}" --train all.csv --test-last 0 new.h5
+expect_error 2 '--test-last = 0|from 1' "${csv[@]}" --train all.csv --test all.csv --test-last 0 new.h5
 expect_error 2 '--shape' cnn-data import csv --train all.csv --test-last 2 --shape 8by8 new.h5
 expect_error 2 '--max' "${csv[@]}" --train all.csv --test-last 2 --max 0 new.h5
 expect_error 2 'name 2 is empty' "${idx[@]}" --class-names a,,c new.h5

@@ -54,6 +54,7 @@ expect_error 2 '' cnn-train
 expect_error 2 '--stesp' cnn-train --stesp 3 ok.ini
 expect_error 2 '--steps' cnn-train ok.ini --steps
 expect_error 2 '--steps|three' cnn-train --steps three ok.ini
+expect_error 2 '--steps = 0|from 1 to' cnn-train --steps 0 ok.ini
 expect_error 2 'epochs' cnn-train --set epochs ok.ini
 expect_error 2 'epocsh|epochs' cnn-train --set train.epocsh=3 ok.ini
 expect_error 2 'batch|zero' cnn-train --set train.batch=zero ok.ini

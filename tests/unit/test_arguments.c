@@ -16,6 +16,7 @@ struct values {
     size_t count;
     bool force;
     char resume[OPTION_TEXT_MAX];
+    size_t last;
     struct argument_list set;
 };
 
@@ -27,6 +28,8 @@ static const struct argument arguments[] = {
     {{NULL, "resume", OPTION_TEXT, offsetof(struct values, resume), "", 0, 0, NULL, "go on"},
      .value = "FROM",
      .implied = "newest"},
+    {{NULL, "last", OPTION_SIZE, offsetof(struct values, last), "", 1, 9, NULL, "where to end"},
+     .value = "N"},
     {{NULL, "set", OPTION_TEXT, offsetof(struct values, set), NULL, 0, 0, NULL, "change"},
      .value = "KEY",
      .repeats = true},
@@ -56,14 +59,17 @@ static void test_good(void **state)
     assert_done(parse("--in a x y"));
     assert_string_equal(values.in, "a");
     assert_int_equal(values.count, 7);
+    assert_int_equal(values.last, 0);
     assert_false(values.force);
     assert_string_equal(words[0], "x");
     assert_string_equal(words[1], "y");
-    assert_done(parse("x --count=3 y --force --in=a=b"));
+    assert_done(parse("x --count=3 y --force --last 9 --in=a=b"));
+    assert_int_equal(values.last, 9);
     assert_string_equal(values.in, "a=b");
     assert_int_equal(values.count, 3);
     assert_true(values.force);
     assert_done(parse("--in a -- --count -"));
+    assert_int_equal(values.last, 0);
     assert_string_equal(words[0], "--count");
     assert_string_equal(words[1], "-");
 }
@@ -143,6 +149,7 @@ static void test_wrong(void **state)
         {"--in", "--in needs a value: --in FILE"},
         {"--force=yes", "--force takes no value"},
         {"--in a --count 10 x y", "--count = 10: expected"},
+        {"--in a --last 0 x y", "--last = 0: expected a whole number from 1 to 9"},
         {"--count 3 x y", "--in FILE is missing"},
         {"--in a x", "B is missing"},
         {"--in a", "A is missing"},
@@ -164,6 +171,7 @@ static void test_help(void **state)
                               "  --count N        how many (default: 7)\n"
                               "  --force          in any case\n"
                               "  --resume[=FROM]  go on\n"
+                              "  --last N         where to end\n"
                               "  --set KEY        change\n");
     free(text);
 }

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 struct all {
-    size_t size, wide;
+    size_t size, wide, limit;
     uint64_t seed;
     double real, open;
     bool flag;
@@ -34,6 +34,8 @@ static const struct option table[] = {
     {NULL, "pair", OPTION_PAIR, offsetof(struct all, pair), "2", 1, 1024, NULL, "a window"},
     {NULL, "padding", OPTION_PADDING, offsetof(struct all, padding), "same", 0, 64, NULL, "a border"},
     {NULL, "shape", OPTION_SHAPE, offsetof(struct all, shape), "", 0, 0, NULL, "a shape"},
+    {NULL, "limit", OPTION_SIZE, offsetof(struct all, limit), "", 1, 9, NULL,
+     "a size that need not be given"},
 };
 
 static const struct option *row(const char *name)
@@ -68,6 +70,7 @@ static void defaults(void **state)
     assert_true(all.pair.h == 2 && all.pair.w == 2 && all.padding.same);
     assert_true(shape_equal(all.shape, (struct shape){0, 0, 0}));
     assert_true(all.wide == (size_t)0xaaaaaaaaaaaaaaaa);
+    assert_int_equal(all.limit, 0);
 
     static const struct option wrong = {.name = "x", .kind = OPTION_SIZE, .fallback = "two"};
     assert_int_equal(option_defaults(&wrong, 1, &all), STATUS_INTERNAL);
@@ -138,6 +141,8 @@ static void bad_values(void **state)
         {"size", "", "size = : expected a whole number"},
         {"size", "99999999999999999999", "whole number"},
         {"wide", "x", "a whole number, 0 or more"},
+        {"limit", "0", "limit = 0: expected a whole number from 1 to 9"},
+        {"limit", "", "limit = : expected a whole number from 1 to 9"},
         {"seed", "-5", "seed = -5: expected a whole number"},
         {"seed", "18446744073709551616", "seed"},
         {"real", "1.01", "real = 1.01: expected a number from 0 to 1"},
