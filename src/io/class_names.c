@@ -59,12 +59,17 @@ static enum status read_lines(struct class_names *list, const char *path)
     return status;
 }
 
+const char *class_names_file(const char *text)
+{
+    return text[0] == '@' ? text + 1 : "";
+}
+
 enum status class_names_parse(struct class_names *list, const char *text)
 {
     enum status status = STATUS_OK;
     *list = (struct class_names){0};
     if (text[0] == '@')
-        status = read_lines(list, text + 1);
+        status = read_lines(list, class_names_file(text));
     else if (text[0])
         status = split(list, text);
     if (status)

@@ -13,4 +13,8 @@ struct class_names {
  * name per line; "": no names. STATUS_USAGE, and for what is in the file STATUS_DATA: a name that is empty,
  * or more than DATASET_CLASSES_MAX. class_names_destroy frees; on failure there is nothing to free. */
 enum status class_names_parse(struct class_names *list, const char *text);
+
+/* The file that `text` names; "": none. */
+const char *class_names_file(const char *text);
+
 void class_names_destroy(struct class_names *list);

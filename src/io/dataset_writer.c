@@ -1,11 +1,11 @@
 #include "io/dataset_writer.h"
 
 #include "io/h5.h"
+#include "io/output.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { CHUNK_BYTES = 32 << 10, CHUNK_BYTES_MAX = 1 << 20 };
 
@@ -35,17 +35,6 @@ enum status dataset_statistics(const struct dataset_split *split, struct normali
     }
     free(histogram);
     return STATUS_OK;
-}
-
-enum status dataset_write_allowed(const char *path, bool overwrite)
-{
-    struct stat info;
-    if (lstat(path, &info))
-        return STATUS_OK;
-    if (S_ISDIR(info.st_mode))
-        return status_set(STATUS_USAGE, "%s: is a folder; name the file to write", path);
-    return overwrite ? STATUS_OK
-                     : status_set(STATUS_USAGE, "%s: exists already; --overwrite replaces it", path);
 }
 
 /* One or a few whole samples; parts of one that is larger than CHUNK_BYTES_MAX. */
@@ -131,7 +120,7 @@ static enum status check_content(const struct dataset_content *content)
 enum status dataset_write(const char *path, const struct dataset_content *content, bool overwrite)
 {
     struct normalization normalization = {0};
-    enum status status = dataset_write_allowed(path, overwrite);
+    enum status status = output_allowed(path, overwrite, NULL, 0);
     if (!status)
         status = check_content(content);
     if (!status)

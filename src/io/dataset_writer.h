@@ -14,10 +14,7 @@ struct dataset_content {
     size_t class_count;
 };
 
-/* STATUS_USAGE where something of that path is there and `overwrite` does not allow to replace it. */
-enum status dataset_write_allowed(const char *path, bool overwrite);
-
-/* Writes under a temporary name and renames. STATUS_USAGE as above; STATUS_DATA, with nothing left behind:
- * the splits differ in shape, a label is beyond the class names (file and index), or the file cannot be
- * written. */
+/* Writes under a temporary name and renames. STATUS_USAGE of output_allowed; STATUS_DATA, with nothing left
+ * behind: the splits differ in shape, a label is beyond the class names (file and index), or the file cannot
+ * be written. */
 enum status dataset_write(const char *path, const struct dataset_content *content, bool overwrite);

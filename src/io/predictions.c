@@ -1,8 +1,8 @@
 #include "io/predictions.h"
 
 #include "core/loss.h"
-#include "io/dataset_writer.h"
 #include "io/h5.h"
+#include "io/output.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static bool write_arrays(hid_t file, const struct predictions *p)
 enum status predictions_write(const char *path, const struct predictions *predictions, bool overwrite)
 {
     char cause[H5_FAILURE_MAX];
-    enum status status = dataset_write_allowed(path, overwrite);
+    enum status status = output_allowed(path, overwrite, NULL, 0);
     if (status)
         return status;
     hid_t file = h5_create(0);

@@ -15,6 +15,6 @@ struct predictions {
     size_t class_count;
 };
 
-/* Writes under a temporary name and renames. STATUS_USAGE where the file is there and `overwrite` does not
- * allow to replace it; STATUS_DATA where it cannot be written. */
+/* Writes under a temporary name and renames. STATUS_USAGE of output_allowed; STATUS_DATA where it cannot be
+ * written. */
 enum status predictions_write(const char *path, const struct predictions *predictions, bool overwrite);

@@ -8,6 +8,7 @@
 #include "io/dataset_writer.h"
 #include "io/import_csv.h"
 #include "io/import_idx.h"
+#include "io/output.h"
 #include "tools/arguments.h"
 
 #include <errno.h>
@@ -136,7 +137,9 @@ static enum status write_output(const char *path, const struct output_options *o
 static enum status import_idx_files(struct idx_options *options, const char *path)
 {
     struct dataset_split train = {0}, test = {0};
-    enum status status = dataset_write_allowed(path, options->output.overwrite);
+    const char *const inputs[] = {options->train_images, options->train_labels, options->test_images,
+                                  options->test_labels, class_names_file(options->output.class_names)};
+    enum status status = output_allowed(path, options->output.overwrite, inputs, OPTION_COUNT(inputs));
     if (!status)
         status = import_idx(&train, "train", options->train_images, options->train_labels);
     if (!status)
@@ -161,7 +164,9 @@ static enum status import_csv_files(struct csv_options *options, const char *pat
     const struct import_csv_options layout = {options->shape, options->label == 0, options->header,
                                               options->max};
     struct dataset_split train = {0}, test = {0};
-    enum status status = dataset_write_allowed(path, options->output.overwrite);
+    const char *const inputs[] = {options->train, options->test,
+                                  class_names_file(options->output.class_names)};
+    enum status status = output_allowed(path, options->output.overwrite, inputs, OPTION_COUNT(inputs));
     if (!status)
         status = import_csv(&train, "train", options->train, &layout);
     if (!status && options->test[0])
@@ -235,7 +240,7 @@ static enum status show_file(const char *path, const struct info_options *option
 {
     struct dataset_split train = {0}, test = {0};
     enum status status =
-        options->png[0] ? dataset_write_allowed(options->png, options->overwrite) : STATUS_OK;
+        options->png[0] ? output_allowed(options->png, options->overwrite, &path, 1) : STATUS_OK;
     bool has_test = dataset_exists(path, "test"), has_train = dataset_exists(path, "train") || !has_test;
     if (!status && has_train)
         status = dataset_read(&train, path, "train", false);

@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
+#include "io/output.h"
 #include "io/predictions.h"
 #include "tools/arguments.h"
 #include "tools/threads.h"
@@ -76,7 +77,9 @@ static enum status predict(const struct arguments *a)
     const struct comm alone = {.size = 1};
     struct loss_sum sum;
     float *probabilities = NULL;
-    enum status status = checkpoint_read_info(a->operands[CHECKPOINT], &info);
+    enum status status = output_allowed(a->operands[OUT], a->overwrite, a->operands, OUT);
+    if (!status)
+        status = checkpoint_read_info(a->operands[CHECKPOINT], &info);
     if (!status)
         status = dataset_read(&split, a->operands[DATA], splits[a->split], false);
     if (!status)

@@ -152,6 +152,18 @@ expect_error 2 'mine|exists already|--overwrite' cnn-data info --png mine plain.
 expect_error 2 'is a folder' "${idx[@]}" --overwrite .
 expect_error 3 'no-such-folder' "${idx[@]}" no-such-folder/new.h5
 expect_exit 0 "${idx[@]}" --overwrite mine
+# None of the files that are read, by whatever name.
+printf '%s\n' a b c >names.txt
+ln -s train-images linked
+ln test-labels twin
+for pair in train-images:train-images train-labels:./train-labels test-images:"$PWD/test-images" test-labels:twin \
+    train-images:linked names.txt:names.txt; do
+    expect_error 2 "same file as ${pair%%:*}" "${idx[@]}" --class-names @names.txt --overwrite "${pair#*:}"
+done
+expect_error 2 'same file as all.csv' "${csv[@]}" --train all.csv --test-last 2 --overwrite ./all.csv
+expect_error 2 'same file as test.csv.gz' "${csv[@]}" --train train.csv --test test.csv.gz --overwrite test.csv.gz
+expect_error 2 'same file as plain.h5' cnn-data info --png ../work/plain.h5 --overwrite plain.h5
+expect_error 2 'same file as plain.h5' cnn-data info --png plain.h5 plain.h5
 expect_exit 0 cnn-data info mine
 
 # --- wrong files ---------------------------------------------------------------------------------------------------------

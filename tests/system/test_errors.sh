@@ -238,6 +238,16 @@ expect_error 3 'test_of_other_shape.h5|8x8|7x8' cnn-predict run/latest.h5 "$tmp/
 expect_exit 0 cnn-predict run/latest.h5 "$digits" out.h5
 expect_error 2 'out.h5|--overwrite' cnn-predict run/latest.h5 "$digits" out.h5
 expect_exit 0 cnn-predict --overwrite run/latest.h5 "$digits" out.h5
+# The output may be none of the inputs, by whatever name, and --overwrite does not change that.
+cp "$digits" mine.h5
+ln -s mine.h5 linked.h5
+ln mine.h5 twin.h5
+for out in mine.h5 ../work/./mine.h5 "$PWD/mine.h5" linked.h5 twin.h5; do
+    expect_error 2 'same file as mine.h5' cnn-predict --overwrite run/latest.h5 mine.h5 "$out"
+    expect_error 2 'same file as mine.h5' cnn-predict run/latest.h5 mine.h5 "$out"
+done
+expect_error 2 'same file as run/latest.h5' cnn-predict --overwrite run/latest.h5 mine.h5 run/step-00000002.h5
+expect_error 2 'same file as run/latest.h5' cnn-predict --overwrite run/latest.h5 mine.h5 run/latest.h5
 [ $permissions_hold = no ] || expect_error 3 'closed/out.h5' "${ordinary[@]}" cnn-predict run/latest.h5 "$digits" closed/out.h5
 
 echo "$rows wrong inputs"

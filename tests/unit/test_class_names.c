@@ -67,6 +67,14 @@ static void test_lines(void **state)
     assert_names(text, 3, names);
 }
 
+static void test_which_file(void **state)
+{
+    (void)state;
+    assert_string_equal(class_names_file("@a,b"), "a,b");
+    assert_string_equal(class_names_file("a,@b"), "");
+    assert_string_equal(class_names_file(""), "");
+}
+
 static void test_empty_names(void **state)
 {
     (void)state;
@@ -112,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commas),
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_which_file),
         cmocka_unit_test(test_empty_names),
         cmocka_unit_test(test_files_that_are_none),
         cmocka_unit_test(test_as_many_as_there_may_be),
