@@ -68,7 +68,7 @@ const struct option config_keys[] = {
      "seconds that a rank waits for others before it ends the job; 0: for ever"},
 
     {"checkpoint", "every", OPTION_SIZE, FIELD(checkpoint.every), "1", 0, 1e6, NULL,
-     "epochs from one checkpoint to the next; 0: only at the end"},
+     "epochs from one checkpoint to the next; a best one and the last are written anyway; 0: no others"},
     {"checkpoint", "keep", OPTION_SIZE, FIELD(checkpoint.keep), "0", 0, 1e6, NULL,
      "newest checkpoints kept beside the best one; 0: all"},
 };

@@ -102,6 +102,14 @@ before=$(fingerprint finished)
 expect_exit 0 cnn-train --resume --set run.output=finished a.ini
 [ "$(fingerprint finished)" = "$before" ] || fail "--resume of a finished run changed its folder"
 
+# --- which checkpoints are written: at learning rate 0 the first epoch stays the best --------------------------------
+for rule in 0:72,360 2:72,144,288,360; do
+    rm -rf kept
+    expect_exit 0 cnn-train --set train.lr=0 --set train.epochs=5 --set checkpoint.every=${rule%%:*} --set run.output=kept a.ini
+    written=$(find kept -name 'step-*.h5' -printf '%f\n' | sed 's/step-0*//; s/\.h5//' | sort -n | paste -sd,)
+    [ "$written" = "${rule#*:}" ] || fail "checkpoint.every=${rule%%:*}: those of steps $written, not ${rule#*:}"
+done
+
 # --- starting from given weights: a step with learning rate 0 hands them on --------------------------------------
 expect_exit 0 cnn-train --init finished/latest.h5 --steps 1 --set train.lr=0 --set run.output=init a.ini
 "$h5diff" finished/latest.h5 init/latest.h5 /model /model >/dev/null 2>&1 || fail "--init changed the weights"
