@@ -300,7 +300,11 @@ void option_domain(const struct option *option, char out[OPTION_TEXT_MAX])
         snprintf(out, OPTION_TEXT_MAX, "same, valid, N or HEIGHTxWIDTH, whole numbers%s", range);
         break;
     case OPTION_SHAPE:
-        strcpy(out, "HEIGHTxWIDTHxCHANNELS, or HEIGHTxWIDTH for one channel");
+        snprintf(
+            out, OPTION_TEXT_MAX,
+            "HEIGHTxWIDTHxCHANNELS, or HEIGHTxWIDTH for one channel; height and width from 1 to %d, channels "
+            "from 1 to %d",
+            SIDE_MAX, CHANNELS_MAX);
         break;
     }
 }

@@ -15,6 +15,7 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -188,8 +189,9 @@ static enum status run_import_csv(const struct command *command, int argc, char 
     if (!status && (options.test[0] != 0) == (options.test_last != 0))
         status = status_set(STATUS_USAGE, "give either --test FILE or --test-last N");
     if (!status && !dataset_shape_possible(options.shape))
-        status = status_set(STATUS_USAGE, "--shape = %zux%zux%zu: images are not that large", options.shape.h,
-                            options.shape.w, options.shape.c);
+        status =
+            status_set(STATUS_USAGE, "--shape = %zux%zux%zu: an image has at most %d numbers and %d channels",
+                       options.shape.h, options.shape.w, options.shape.c, INT32_MAX, DATASET_CHANNELS_MAX);
     return status ? status : import_csv_files(&options, path);
 }
 

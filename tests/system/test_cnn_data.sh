@@ -138,6 +138,7 @@ expect_error 2 'all.csv|5 samples|1 to 4' "${csv[@]}" --train all.csv --test-las
 expect_error 2 '--test-last = 0|from 1' "${csv[@]}" --train all.csv --test-last 0 new.h5
 expect_error 2 '--test-last = 0|from 1' "${csv[@]}" --train all.csv --test all.csv --test-last 0 new.h5
 expect_error 2 '--shape' cnn-data import csv --train all.csv --test-last 2 --shape 8by8 new.h5
+expect_error 2 '--shape = 65536x65536x1|2147483647 numbers' cnn-data import csv --train all.csv --test-last 2 --shape 65536x65536 new.h5
 expect_error 2 '--max' "${csv[@]}" --train all.csv --test-last 2 --max 0 new.h5
 expect_error 2 'name 2 is empty' "${idx[@]}" --class-names a,,c new.h5
 expect_error 3 'nowhere: no such file' "${idx[@]}" --class-names @nowhere new.h5

@@ -105,6 +105,7 @@ done <<'TABLE'
 2/bad.ini:17|fc2|softmax/;/^out = /d
 2/bad.ini:12|softmax/s,^pool1.*,pool1 = softmax,
 2/network/;/^conv1/,/^out = /d
+2/bad.ini:10|input|65536/s,^\[network\],[network]\ninput = 99999999x99999999x3,
 TABLE
 
 # --- data --------------------------------------------------------------------------------------------------------------

@@ -175,9 +175,11 @@ static void bad_values(void **state)
         {"shape", "28x0", "shape = 28x0"},
         {"shape", "28x28x0", "shape = 28x28x0"},
         {"shape", "1x2x3x4", "shape = 1x2x3x4"},
-        {"shape", "65537x1x1", "shape = 65537x1x1"},
+        {"shape", "65537x1x1",
+         "shape = 65537x1x1: expected HEIGHTxWIDTHxCHANNELS, or HEIGHTxWIDTH for one channel; "
+         "height and width from 1 to 65536"},
         {"shape", "1x65537", "shape = 1x65537"},
-        {"shape", "1x1x16777217", "shape = 1x1x16777217"},
+        {"shape", "1x1x16777217", "channels from 1 to 16777216"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct all all, before;
@@ -222,7 +224,9 @@ static void domains(void **state)
         {"text", "text"},
         {"pair", "N or HEIGHTxWIDTH, whole numbers from 1 to 1024"},
         {"padding", "same, valid, N or HEIGHTxWIDTH, whole numbers from 0 to 64"},
-        {"shape", "HEIGHTxWIDTHxCHANNELS, or HEIGHTxWIDTH for one channel"},
+        {"shape",
+         "HEIGHTxWIDTHxCHANNELS, or HEIGHTxWIDTH for one channel; height and width from 1 to 65536, channels "
+         "from 1 to 16777216"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char out[OPTION_TEXT_MAX];
