@@ -170,6 +170,12 @@ enum status import_csv_cut(struct dataset_split *from, struct dataset_split *to,
                            size_t count)
 {
     *to = (struct dataset_split){.shape = from->shape, .count = count};
+    if (from->count == 1)
+        return status_set(
+            STATUS_USAGE,
+            "%s: holds one sample, which cannot be both in train and in %s: give --test FILE, or "
+            "more samples",
+            from->path, name);
     if (count == 0 || count >= from->count)
         return status_set(STATUS_USAGE,
                           "%s: of %zu samples the last %zu cannot become the %s split: give 1 to %zu",

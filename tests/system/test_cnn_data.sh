@@ -137,6 +137,8 @@ expect_error 2 'either --test FILE or --test-last N' "${csv[@]}" --train all.csv
 expect_error 2 'all.csv|5 samples|1 to 4' "${csv[@]}" --train all.csv --test-last 5 new.h5
 expect_error 2 '--test-last = 0|from 1' "${csv[@]}" --train all.csv --test-last 0 new.h5
 expect_error 2 '--test-last = 0|from 1' "${csv[@]}" --train all.csv --test all.csv --test-last 0 new.h5
+head -n 1 all.csv >one.csv
+expect_error 2 'one.csv|holds one sample|--test FILE' "${csv[@]}" --train one.csv --test-last 1 new.h5
 expect_error 2 '--shape' cnn-data import csv --train all.csv --test-last 2 --shape 8by8 new.h5
 expect_error 2 '--shape = 65536x65536x1|2147483647 numbers' cnn-data import csv --train all.csv --test-last 2 --shape 65536x65536 new.h5
 expect_error 2 '--max' "${csv[@]}" --train all.csv --test-last 2 --max 0 new.h5

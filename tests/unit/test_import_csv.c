@@ -160,6 +160,10 @@ static void test_cut(void **state)
     assert_failure(import_csv_cut(&train, &test, "test", 3), STATUS_USAGE, "3 samples", "give 1 to 2", NULL);
     assert_failure(import_csv_cut(&train, &test, "test", 0), STATUS_USAGE, "3 samples", NULL);
     dataset_destroy(&train);
+    assert_done(import(&train, "0,1,2\n", &plain));
+    assert_failure(import_csv_cut(&train, &test, "test", 1), STATUS_USAGE, "a.csv: holds one sample",
+                   "--test FILE", NULL);
+    dataset_destroy(&train);
 }
 
 int main(void)
