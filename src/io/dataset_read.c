@@ -1,6 +1,7 @@
 #include "io/dataset.h"
 #include "io/h5.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -342,13 +343,22 @@ static uint64_t digest(const struct dataset_split *split)
     return XXH3_64bits_digest(&state);
 }
 
+static enum status open_file(const char *path, hid_t *file)
+{
+    struct stat info;
+    if (stat(path, &info) && errno == ENOENT)
+        return status_set(STATUS_DATA,
+                          "%s: no such file; cnn-data import --help tells how such files are made", path);
+    return h5_open(path, STATUS_DATA, file);
+}
+
 enum status dataset_read(struct dataset_split *split, const char *path, const char *name, bool labels_needed)
 {
     *split = (struct dataset_split){0};
     snprintf(split->path, sizeof split->path, "%s", path);
     snprintf(split->name, sizeof split->name, "%s", name);
     hid_t file;
-    enum status status = h5_open(path, STATUS_DATA, &file);
+    enum status status = open_file(path, &file);
     if (status)
         return status;
     status = read_images(split, file);

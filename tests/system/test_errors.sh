@@ -113,7 +113,7 @@ while IFS=/ read -r code words file; do
     edited bad.ini "s,^file.*,file = $tmp/data/$file.h5,"
     expect_error "$code" "$file.h5|$words" cnn-train bad.ini
 done <<'TABLE'
-3//missing
+3/no such file|cnn-data import/missing
 3//empty
 3//not_hdf5
 3//truncated

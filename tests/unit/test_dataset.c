@@ -158,7 +158,7 @@ static void test_files_that_are_none(void **state)
     struct dataset_split split;
     unlink(scratch_path("a.h5"));
     assert_failure(dataset_read(&split, scratch_path("a.h5"), "train", true), STATUS_DATA, "a.h5",
-                   "no such file", NULL);
+                   "no such file", "cnn-data import", NULL);
     scratch_write(scratch_path("a.h5"), "P5 1 1 255 a", 12);
     assert_failure(dataset_read(&split, scratch_path("a.h5"), "train", true), STATUS_DATA, "not an HDF5",
                    NULL);
