@@ -64,6 +64,26 @@ void normalization_destroy(struct normalization *normalization)
     *normalization = (struct normalization){0};
 }
 
+static const char *type_text(const struct dataset_split *split)
+{
+    return split->is_float ? "float32" : "uint8";
+}
+
+enum status dataset_splits_match(const struct dataset_split *train, const struct dataset_split *test)
+{
+    char a[64], b[64];
+    if (!shape_equal(train->shape, test->shape))
+        return status_set(STATUS_DATA, "%s: /%s/images are %s, /%s/images %s", train->path, train->name,
+                          shape_text(a, train->shape), test->name, shape_text(b, test->shape));
+    if (train->is_float != test->is_float)
+        return status_set(
+            STATUS_DATA,
+            "%s: /%s/images are %s, /%s/images %s: uint8 is divided by 255, floats are not, so that "
+            "the network would see other values; store both alike",
+            train->path, train->name, type_text(train), test->name, type_text(test));
+    return STATUS_OK;
+}
+
 static enum status unfit(const struct dataset_split *split, const char *labels, const char *last,
                          const char *advice)
 {

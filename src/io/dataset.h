@@ -51,6 +51,10 @@ void dataset_destroy(struct dataset_split *split);
 /* True where the file can be opened and has images of that split. */
 bool dataset_exists(const char *path, const char *name);
 
+/* Whether the network may see one split after the other: STATUS_DATA where their images differ in shape or in
+ * type. */
+enum status dataset_splits_match(const struct dataset_split *train, const struct dataset_split *test);
+
 /* Whether the split's labels are what a network with this loss and so many outputs is trained with.
  * STATUS_DATA, saying what would fit (a class index beyond the outputs, with the sample's index; K that
  * differs; classes for a linear output, ...). */

@@ -34,14 +34,14 @@ static enum status read_data(struct job *job)
     return status;
 }
 
-static enum status check_shapes(const struct job *job)
+static enum status check_images(const struct job *job)
 {
     const char *path = job->config->data.file;
     struct shape wanted = job->config->network.input;
     char a[64], b[64];
-    if (job->has_test && !shape_equal(job->train.shape, job->test.shape))
-        return status_set(STATUS_DATA, "%s: /train/images are %s, /test/images %s", path,
-                          shape_text(a, job->train.shape), shape_text(b, job->test.shape));
+    enum status status = job->has_test ? dataset_splits_match(&job->train, &job->test) : STATUS_OK;
+    if (status)
+        return status;
     if (looks_channels_first(job->train.shape) && log_is_speaker())
         log_warn("%s: images of %s: if that is channels, rows, columns, put the channels last; rows are "
                  "expected first",
@@ -100,7 +100,7 @@ enum status job_open(struct job *job, const struct comm *comm, const struct conf
     bool smaller = job->has_data && job->train.count < config->train.batch;
     job_set_batch(job, smaller ? job->train.count : config->train.batch);
     if (!status && job->has_data)
-        status = check_shapes(job);
+        status = check_images(job);
     if (!status)
         status = plan(job);
     status = comm_agree(comm, status);

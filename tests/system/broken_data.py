@@ -44,6 +44,8 @@ write("nan_image", train_images=changed(images.astype(numpy.float32), (13, 2, 3,
 write("infinite_image", train_images=changed(images.astype(numpy.float32), (13, 2, 3, 0), numpy.inf))
 write("nan_label", train_labels=changed(labels.astype(numpy.float32).reshape(20, 1), 13, numpy.nan))
 write("test_of_other_shape", test_images=images[:, :7])
+write("test_of_floats", test_images=images.astype(numpy.float32))
+write("test_of_bytes", train_images=images.astype(numpy.float32))
 write("float_labels", train_labels=numpy.zeros((20, 10), numpy.float32), test_labels=numpy.zeros((20, 10), numpy.float32))
 write("binary_labels", train_labels=numpy.eye(10, dtype=numpy.uint8)[labels], test_labels=numpy.eye(10, dtype=numpy.uint8)[labels])
 h5py.File(os.path.join(folder, "no_groups.h5"), "w").close()

@@ -135,6 +135,8 @@ done <<'TABLE'
 3/images|13/infinite_image
 3/labels|13/nan_label
 3/test/test_of_other_shape
+3/test|float32|uint8/test_of_floats
+3/test|float32|uint8/test_of_bytes
 3/labels/float_labels
 3/labels/binary_labels
 TABLE

@@ -412,6 +412,26 @@ static void check_gather(const struct dataset_split *split, const struct normali
     free(again);
 }
 
+static void test_splits_match(void **state)
+{
+    (void)state;
+    struct dataset_split train = {.path = "a.h5", .name = "train", .shape = {H, W, C}}, test = train;
+    strcpy(test.name, "test");
+    for (int is_float = 0; is_float < 2; is_float++) {
+        train.is_float = test.is_float = is_float;
+        assert_done(dataset_splits_match(&train, &test));
+        test.is_float = !is_float;
+        assert_failure(dataset_splits_match(&train, &test), STATUS_DATA, "a.h5: /train/images are ",
+                       is_float ? "are float32, /test/images uint8" : "are uint8, /test/images float32",
+                       NULL);
+        test.is_float = is_float;
+        test.shape.w++;
+        assert_failure(dataset_splits_match(&train, &test), STATUS_DATA,
+                       "a.h5: /train/images are 2x3x2, /test/images 2x4x2", NULL);
+        test.shape.w--;
+    }
+}
+
 static void test_gather_against_formula(void **state)
 {
     (void)state;
@@ -550,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_labels_wrong),
         cmocka_unit_test(test_damaged_chunk),
         cmocka_unit_test(test_fits),
+        cmocka_unit_test(test_splits_match),
         cmocka_unit_test(test_gather_against_formula),
         cmocka_unit_test(test_gather_with_more_channels_than_tables),
         cmocka_unit_test(test_gather_values),
