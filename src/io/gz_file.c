@@ -7,7 +7,110 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_MAX = 1 << 30, LINE_MAX_BYTES = 1 << 26, BUFFER_BYTES = 1 << 17 };
+#include <zlib.h>
+
+enum { LINE_MAX_BYTES = 1 << 26, BUFFER_BYTES = 1 << 17, GZIP_ONLY = 16 + MAX_WBITS };
+
+/* zlib's gzread would do most of this, but takes any bytes behind the end for nothing. */
+struct gz_reader {
+    int descriptor;
+    bool zipped, within;           /* within one of the gzip files that it consists of */
+    bool drained;                  /* `stream` has all that was left of the file */
+    z_stream stream;               /* next_in, avail_in: what is left of `raw` */
+    const unsigned char *at, *end; /* what is left of the content */
+    unsigned char raw[BUFFER_BYTES], content[BUFFER_BYTES]; /* a plain file's content stays in raw */
+};
+
+/* At least `wanted` raw bytes, where the file has so many. */
+static enum status fetch(struct gz_file *file, size_t wanted)
+{
+    struct gz_reader *r = file->reader;
+    z_stream *z = &r->stream;
+    if (z->avail_in >= wanted || r->drained)
+        return STATUS_OK;
+    if (z->avail_in)
+        memmove(r->raw, z->next_in, z->avail_in);
+    z->next_in = r->raw;
+    while (z->avail_in < wanted && !r->drained) {
+        ssize_t got = read(r->descriptor, r->raw + z->avail_in, BUFFER_BYTES - z->avail_in);
+        if (got < 0 && errno != EINTR)
+            return status_set(STATUS_DATA, "%s: cannot be read: %s", file->path, strerror(errno));
+        r->drained = got == 0;
+        z->avail_in += got > 0 ? (unsigned)got : 0;
+    }
+    return STATUS_OK;
+}
+
+static bool at_gzip(const struct gz_reader *r)
+{
+    return r->stream.avail_in >= 2 && r->stream.next_in[0] == 0x1f && r->stream.next_in[1] == 0x8b;
+}
+
+/* Decompresses what is at hand, into the next gzip file where one has ended; `more` false: it was the last.
+ */
+static enum status unzip(struct gz_file *file, bool *more)
+{
+    struct gz_reader *r = file->reader;
+    enum status status = fetch(file, r->within ? 1 : 2);
+    *more = r->within || r->stream.avail_in;
+    if (status || !*more)
+        return status;
+    if (r->stream.avail_in == 0)
+        return status_set(STATUS_DATA,
+                          "%s: truncated gzip file, a copy or download may not have finished: make it again",
+                          file->path);
+    if (!r->within && !at_gzip(r))
+        return status_set(STATUS_DATA, "%s: there are bytes behind the end of the gzip data", file->path);
+    if (!r->within)
+        inflateReset(&r->stream);
+    int code = inflate(&r->stream, Z_NO_FLUSH);
+    r->within = code != Z_STREAM_END;
+    if (code == Z_MEM_ERROR)
+        return status_no_memory("a decompressor", BUFFER_BYTES);
+    if (code != Z_OK && code != Z_STREAM_END)
+        return status_set(STATUS_DATA, "%s: damaged gzip file: %s", file->path,
+                          r->stream.msg ? r->stream.msg : "it cannot be decompressed");
+    return STATUS_OK;
+}
+
+/* Content, where there is none left; at == end after it: the file's end. */
+static enum status fill(struct gz_file *file)
+{
+    struct gz_reader *r = file->reader;
+    z_stream *z = &r->stream;
+    if (r->at < r->end)
+        return STATUS_OK;
+    if (!r->zipped) {
+        enum status status = fetch(file, 1);
+        r->at = z->next_in;
+        r->end = r->at + z->avail_in;
+        z->avail_in = 0;
+        return status;
+    }
+    enum status status = STATUS_OK;
+    z->next_out = r->content;
+    z->avail_out = BUFFER_BYTES;
+    for (bool more = true; !status && more && z->avail_out == BUFFER_BYTES;)
+        status = unzip(file, &more);
+    r->at = r->content;
+    r->end = status ? r->content : z->next_out;
+    return status;
+}
+
+static enum status open_reader(struct gz_file *file, int descriptor)
+{
+    file->reader = calloc(1, sizeof *file->reader);
+    if (!file->reader) {
+        close(descriptor);
+        return status_no_memory("a decompressor", sizeof *file->reader);
+    }
+    file->reader->descriptor = descriptor;
+    if (inflateInit2(&file->reader->stream, GZIP_ONLY) != Z_OK)
+        return status_no_memory("a decompressor", sizeof *file->reader);
+    enum status status = fetch(file, 2);
+    file->reader->zipped = at_gzip(file->reader);
+    return status;
+}
 
 enum status gz_open(struct gz_file *file, const char *path)
 {
@@ -21,63 +124,46 @@ enum status gz_open(struct gz_file *file, const char *path)
         close(descriptor);
         return status_set(STATUS_DATA, "%s: is a folder", path);
     }
-    file->handle = gzdopen(descriptor, "rb");
-    if (!file->handle) {
-        close(descriptor);
-        return status_no_memory("a decompressor", BUFFER_BYTES);
-    }
-    gzbuffer(file->handle, BUFFER_BYTES);
-    return STATUS_OK;
+    enum status status = open_reader(file, descriptor);
+    if (status)
+        gz_close(file);
+    return status;
 }
 
-/* STATUS_OK where the decompressor has nothing to complain of. */
-static enum status failure(struct gz_file *file)
-{
-    int code;
-    const char *message = gzerror(file->handle, &code);
-    if (code == Z_OK || code == Z_STREAM_END)
-        return STATUS_OK;
-    if (code == Z_ERRNO)
-        return status_set(STATUS_DATA, "%s: cannot be read: %s", file->path, strerror(errno));
-    if (code == Z_BUF_ERROR)
-        return status_set(STATUS_DATA,
-                          "%s: truncated gzip file, a copy or download may not have finished: make it again",
-                          file->path);
-    return status_set(STATUS_DATA, "%s: damaged gzip file: %s", file->path, message);
-}
-
-/* The last byte is read alone: after a large block that ends with the data, zlib takes a file that is cut
- * within its check sum for a whole one. */
 enum status gz_read(struct gz_file *file, void *buffer, size_t bytes, const char *what)
 {
-    size_t done = 0;
-    while (done < bytes) {
-        size_t rest = bytes - done, wanted = rest == 1 ? 1 : rest <= READ_MAX ? rest - 1 : READ_MAX;
-        int got = gzread(file->handle, (char *)buffer + done, (unsigned)wanted);
-        if (got <= 0)
-            break;
-        done += (size_t)got;
+    struct gz_reader *r = file->reader;
+    for (size_t done = 0; done < bytes;) {
+        enum status status = fill(file);
+        size_t had = (size_t)(r->end - r->at), wanted = bytes - done, taken = had < wanted ? had : wanted;
+        if (status)
+            return status;
+        if (!had)
+            return status_set(STATUS_DATA, "%s: truncated: ends within the %s, after %zu of %zu bytes",
+                              file->path, what, done, bytes);
+        memcpy((char *)buffer + done, r->at, taken);
+        r->at += taken;
+        done += taken;
     }
-    if (done == bytes)
-        return STATUS_OK;
-    enum status status = failure(file);
-    return status ? status
-                  : status_set(STATUS_DATA, "%s: truncated: ends within the %s, after %zu of %zu bytes",
-                               file->path, what, done, bytes);
+    return STATUS_OK;
 }
 
 enum status gz_expect_end(struct gz_file *file)
 {
-    int next = gzgetc(file->handle);
-    enum status status = next == -1 ? failure(file) : STATUS_OK;
-    if (next != -1)
+    enum status status = fill(file);
+    if (!status && file->reader->at < file->reader->end)
         status = status_set(STATUS_DATA, "%s: there are bytes behind what the header announces", file->path);
     return status;
 }
 
-static enum status grow(struct gz_file *file)
+/* Room for a line of `length` bytes and its zero. */
+static enum status reserve(struct gz_file *file, size_t length)
 {
-    size_t capacity = file->capacity ? 2 * file->capacity : 4096;
+    size_t capacity = file->capacity ? file->capacity : 4096;
+    while (capacity <= length)
+        capacity *= 2;
+    if (capacity == file->capacity)
+        return STATUS_OK;
     char *line = realloc(file->line, capacity);
     if (!line)
         return status_no_memory("a line of text", capacity);
@@ -86,34 +172,40 @@ static enum status grow(struct gz_file *file)
     return STATUS_OK;
 }
 
+/* Appends `count` bytes of content to the line of `length`. */
+static enum status append(struct gz_file *file, size_t number, size_t length, size_t count)
+{
+    const unsigned char *from = file->reader->at, *zero = memchr(from, 0, count);
+    if (zero)
+        return status_set(STATUS_DATA, "%s:%zu:%zu: a zero byte: not a text file", file->path, number,
+                          length + (size_t)(zero - from) + 1);
+    if (length + count > LINE_MAX_BYTES)
+        return status_set(STATUS_DATA, "%s:%zu: line of more than 64 MiB: not a table of numbers", file->path,
+                          number);
+    enum status status = reserve(file, length + count);
+    if (!status)
+        memcpy(file->line + length, from, count);
+    return status;
+}
+
 enum status gz_line(struct gz_file *file, size_t number, char **line)
 {
+    struct gz_reader *r = file->reader;
     size_t length = 0;
-    int c;
+    const unsigned char *stop = NULL; /* at the line's end */
     *line = NULL;
-    while ((c = gzgetc(file->handle)) != -1 && c != '\n') {
-        if (c == 0)
-            return status_set(STATUS_DATA, "%s:%zu:%zu: a zero byte: not a text file", file->path, number,
-                              length + 1);
-        if (length == LINE_MAX_BYTES)
-            return status_set(STATUS_DATA, "%s:%zu: line of more than 64 MiB: not a table of numbers",
-                              file->path, number);
-        if (length + 1 >= file->capacity) {
-            enum status status = grow(file);
-            if (status)
-                return status;
-        }
-        file->line[length++] = (char)c;
-    }
-    if (c == -1) {
-        enum status status = failure(file);
-        if (status || length == 0)
+    while (!stop) {
+        enum status status = fill(file);
+        if (status || (r->at == r->end && length == 0))
             return status;
-    }
-    if (!file->capacity) {
-        enum status status = grow(file);
-        if (status)
+        if (r->at == r->end)
+            break;
+        stop = memchr(r->at, '\n', (size_t)(r->end - r->at));
+        size_t count = (size_t)((stop ? stop : r->end) - r->at);
+        if ((status = append(file, number, length, count)))
             return status;
+        length += count;
+        r->at = stop ? stop + 1 : r->end;
     }
     if (length && file->line[length - 1] == '\r')
         length--;
@@ -124,8 +216,11 @@ enum status gz_line(struct gz_file *file, size_t number, char **line)
 
 void gz_close(struct gz_file *file)
 {
-    if (file->handle)
-        gzclose(file->handle);
+    if (file->reader) {
+        inflateEnd(&file->reader->stream);
+        close(file->reader->descriptor);
+    }
+    free(file->reader);
     free(file->line);
     *file = (struct gz_file){0};
 }

@@ -1,17 +1,18 @@
 #pragma once
-/* Reading files that may be gzipped or not: which of them it is is seen from the content. Every failure is
- * STATUS_DATA with the file's name. */
+/* Reading files that may be gzipped or not: which of them it is is seen from the content. A gzipped file may
+ * consist of several, one behind the other, as gzip takes them; bytes behind them that are no gzip are
+ * damage. Every failure is STATUS_DATA with the file's name. */
 #include "core/status.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <zlib.h>
+struct gz_reader;
 
 struct gz_file {
-    const char *path; /* borrowed */
-    gzFile handle;
-    char *line; /* of gz_line; owned */
+    const char *path;         /* borrowed */
+    struct gz_reader *reader; /* owned; NULL: not open */
+    char *line;               /* of gz_line; owned */
     size_t capacity;
 };
 
@@ -23,8 +24,8 @@ enum status gz_read(struct gz_file *file, void *buffer, size_t bytes, const char
 /* That nothing is left, and that the checksum holds. */
 enum status gz_expect_end(struct gz_file *file);
 
-/* The next line without its end, zero-terminated, valid until the next call; NULL at the file's end. `number`
- * is for messages. */
+/* The next line without its end, zero-terminated, valid until the next call; NULL at the file's end, whose
+ * checksum then holds. `number` is for messages. */
 enum status gz_line(struct gz_file *file, size_t number, char **line);
 
 void gz_close(struct gz_file *file);

@@ -189,6 +189,13 @@ for length in 19 25 40; do
     head -c $length train-images.gz >cut.gz
     with train-images cut.gz 'cut.gz: truncated'
 done
+{ cat train-images.gz; bytes 0; } >longer.gz
+with train-images longer.gz 'longer.gz: there are bytes behind'
+{ gzip -c train.csv; echo junk; } >longer.csv.gz
+expect_error 3 'longer.csv.gz: there are bytes behind' "${csv[@]}" --train longer.csv.gz --test-last 1 new.h5
+{ head -c -8 train-images.gz; bytes 0 0 0 0 0 0 0 0; } >damaged.gz
+with train-images damaged.gz 'damaged.gz: damaged gzip file: '
+! grep -q 'fd:' "$tmp/err" || fail "a library's name for the file: $(cat "$tmp/err")"
 sed '2s/51/5x1/' all.csv >word.csv
 expect_error 3 "word.csv:2:4: '5x1' is not a number" "${csv[@]}" --train word.csv --test-last 2 new.h5
 sed '4s/,16//' all.csv >short.csv

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <zlib.h>
+
 enum { SIZE = 600000 };           /* more than the decompressor's buffers */
 static unsigned char noise[SIZE]; /* cannot be compressed, so that a cut file ends within it */
 
@@ -53,7 +55,7 @@ static void test_both_kinds_are_read(void **state)
         assert_done(gz_expect_end(&file));
         assert_memory_equal(got, noise, SIZE);
         gz_close(&file);
-        assert_null(file.handle);
+        assert_null(file.reader);
     }
 }
 
@@ -80,10 +82,10 @@ static void test_cannot_be_opened(void **state)
     (void)state;
     struct gz_file file;
     assert_failure(gz_open(&file, scratch_path("none")), STATUS_DATA, "none", "no such file", NULL);
-    assert_null(file.handle);
+    assert_null(file.reader);
     gz_close(&file);
     assert_failure(gz_open(&file, scratch_path("")), STATUS_DATA, "is a folder", NULL);
-    assert_null(file.handle);
+    assert_null(file.reader);
     gz_close(&file);
     scratch_write(scratch_path("file"), "x", 1);
     assert_failure(gz_open(&file, scratch_path("file/below")), STATUS_DATA, "cannot be read", NULL);
@@ -126,9 +128,89 @@ static void test_damaged_gzip(void **state)
         enum status status = gz_read(&file, got, SIZE, "images");
         if (!status)
             status = gz_expect_end(&file);
-        assert_failure(status, STATUS_DATA, "bad.gz", "damaged gzip file", NULL);
+        assert_failure(status, STATUS_DATA, "bad.gz: damaged gzip file: incorrect", NULL);
         gz_close(&file);
     }
+    free(packed);
+}
+
+/* The file `packed.gz` and what is put behind it. */
+static const char *extended(const char *packed, size_t size, const void *behind, size_t behind_size)
+{
+    const char *path = scratch_path("extended.gz");
+    char *bytes = malloc(size + behind_size);
+    memcpy(bytes, packed, size);
+    memcpy(bytes + size, behind, behind_size);
+    scratch_write(path, bytes, size + behind_size);
+    free(bytes);
+    return path;
+}
+
+static enum status read_whole(const char *path, size_t count)
+{
+    struct gz_file file;
+    static unsigned char got[2 * SIZE];
+    assert_done(gz_open(&file, path));
+    enum status status = gz_read(&file, got, count, "images");
+    if (!status)
+        status = gz_expect_end(&file);
+    for (size_t i = 0; !status && i < count; i += SIZE)
+        assert_memory_equal(got + i, noise, count - i < SIZE ? count - i : SIZE);
+    gz_close(&file);
+    return status;
+}
+
+static void test_several_gzip_files_in_one(void **state)
+{
+    (void)state;
+    size_t size, empty_size;
+    char *packed = scratch_read(zipped(noise, SIZE), &size);
+    char *empty = scratch_read(zipped("", 0), &empty_size);
+    assert_done(read_whole(extended(packed, size, packed, size), 2 * SIZE));
+    assert_done(read_whole(extended(packed, size, empty, empty_size), SIZE));
+    assert_done(read_whole(extended(empty, empty_size, packed, size), SIZE));
+    assert_failure(read_whole(extended(packed, size, packed, size - 1), 2 * SIZE), STATUS_DATA, "truncated",
+                   NULL);
+    assert_failure(read_whole(extended(packed, size, packed, 3), SIZE), STATUS_DATA, "truncated", NULL);
+    free(empty);
+    free(packed);
+}
+
+/* Wherever the end falls in the buffers of 128 KiB, of content and of the file. */
+static void test_bytes_behind_gzip(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } behind[] = {{"x", 1}, {"\0", 1}, {"\x1f", 1}, {"\x1f\x8c", 2}, {"junk\n", 5}};
+    size_t empty_size;
+    char *empty = scratch_read(zipped("", 0), &empty_size);
+    for (size_t count = (1 << 17) - 70; count <= (1 << 17) + 2; count++) {
+        size_t size;
+        char *packed = scratch_read(zipped(noise, count), &size);
+        assert_done(read_whole(extended(packed, size, empty, empty_size), count));
+        for (size_t i = 0; i < sizeof behind / sizeof *behind; i++)
+            assert_failure(read_whole(extended(packed, size, behind[i].bytes, behind[i].size), count),
+                           STATUS_DATA, "extended.gz: there are bytes behind the end of the gzip data", NULL);
+        free(packed);
+    }
+    free(empty);
+}
+
+static void test_bytes_behind_gzipped_lines(void **state)
+{
+    (void)state;
+    struct gz_file file;
+    size_t size;
+    char *packed = scratch_read(zipped("a\nb\n", 4), &size), *line;
+    assert_done(gz_open(&file, extended(packed, size, "junk", 4)));
+    for (size_t i = 0; i < 2; i++)
+        assert_done(gz_line(&file, i + 1, &line));
+    assert_string_equal(line, "b");
+    assert_failure(gz_line(&file, 3, &line), STATUS_DATA, "extended.gz", "bytes behind", NULL);
+    assert_null(line);
+    gz_close(&file);
     free(packed);
 }
 
@@ -236,6 +318,9 @@ int main(void)
         cmocka_unit_test(test_cannot_be_opened),
         cmocka_unit_test(test_truncated_gzip),
         cmocka_unit_test(test_damaged_gzip),
+        cmocka_unit_test(test_several_gzip_files_in_one),
+        cmocka_unit_test(test_bytes_behind_gzip),
+        cmocka_unit_test(test_bytes_behind_gzipped_lines),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_lines_refused),
