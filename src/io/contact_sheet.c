@@ -108,18 +108,18 @@ static void paint(const struct look *look, size_t index, unsigned char *corner, 
 
 static enum status write_png(const char *path, const unsigned char *pixels, size_t width, size_t height)
 {
-    char temporary[FILE_PATH_MAX];
     png_image image = {.version = PNG_IMAGE_VERSION,
                        .width = (png_uint_32)width,
                        .height = (png_uint_32)height,
                        .format = PNG_FORMAT_RGB};
-    enum status status = file_begin(path, STATUS_DATA, temporary);
-    if (!status && !png_image_write_to_file(&image, temporary, 0, pixels, 0, NULL))
-        status = status_set(STATUS_DATA, "%s: cannot be written: %s", path, image.message);
-    if (!status)
-        status = file_commit(temporary, path, STATUS_DATA);
-    if (status)
-        file_abandon(temporary);
+    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
+    void *bytes = malloc(size);
+    if (!bytes)
+        return status_no_memory("the PNG file", size);
+    enum status status = png_image_write_to_memory(&image, bytes, &size, 0, pixels, 0, NULL)
+                             ? file_put(path, bytes, size, STATUS_DATA)
+                             : status_set(STATUS_DATA, "%s: cannot be made: %s", path, image.message);
+    free(bytes);
     return status;
 }
 

@@ -217,6 +217,7 @@ expect_error 3 'sheet.png: not an HDF5 file' cnn-data info sheet.png
 { bytes 0 0 8 1 0 0 4 0; head -c 1024 /dev/zero; } >zeros
 noise=(cnn-data import idx --train-images noise --train-labels zeros --test-images noise --test-labels zeros)
 expect_error 3 'new.h5|too large' bash -c "trap '' XFSZ; ulimit -f 64; \"\$@\"" limited "${noise[@]}" new.h5
+expect_error 3 'new.png|too large|ulimit' bash -c "trap '' XFSZ; ulimit -f 1; \"\$@\"" limited cnn-data info --png new.png "$source/data/digits.h5"
 expect_exit 0 "${noise[@]}" new.h5
 if [ -c /dev/full ]; then
     cnn-data info plain.h5 >/dev/full 2>"$tmp/err" && fail "a full standard output is not noticed"

@@ -1,6 +1,7 @@
 #include "io/contact_sheet.h"
 
 #include "support/scratch.h"
+#include "support/small_disk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -145,6 +146,12 @@ static void test_png_failure(void **state)
     assert_done(contact_sheet_pick(&sheet, &split, 1));
     assert_failure(contact_sheet_png(&sheet, &split, scratch_path("no/a.png")), STATUS_DATA, "no/a.png",
                    NULL);
+    size_t entries = folder_entries(scratch_path(""));
+    file_size_limit(100);
+    enum status status = contact_sheet_png(&sheet, &split, scratch_path("large.png"));
+    file_size_limit(SIZE_MAX);
+    assert_failure(status, STATUS_DATA, "cannot write", "large.png: File too large", "ulimit", NULL);
+    assert_int_equal(folder_entries(scratch_path("")), entries);
     contact_sheet_destroy(&sheet);
 }
 
