@@ -1,5 +1,7 @@
 #include "core/log.h"
 
+#include "core/text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,13 +36,14 @@ void log_print(const char *format, ...)
 
 static void log_line(const char *kind, const char *format, va_list args)
 {
-    char text[4096]; /* one write per line, so that lines of several ranks do not mix */
+    char text[4096], shown[4096]; /* one write per line, so that lines of several ranks do not mix */
     vsnprintf(text, sizeof text, format, args);
+    text_visible(shown, sizeof shown, text);
     fflush(stdout);
     if (self.rank > 0)
-        fprintf(stderr, "%s (rank %d on %s): %s\n", kind, self.rank, self.host, text);
+        fprintf(stderr, "%s (rank %d on %s): %s\n", kind, self.rank, self.host, shown);
     else
-        fprintf(stderr, "%s: %s\n", kind, text);
+        fprintf(stderr, "%s: %s\n", kind, shown);
 }
 
 void log_warn(const char *format, ...)

@@ -17,7 +17,8 @@ bool log_is_speaker(void);
 /* To standard output, rank 0 only; flushed. No newline is added. */
 void log_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* To standard error, as "warning: ...\n"; on another rank than 0, "warning (rank 3 on host): ...\n". */
+/* To standard error, as "warning: ...\n"; on another rank than 0, "warning (rank 3 on host): ...\n". One
+ * line, whatever is in it: see text_visible. */
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* To standard error, as "error: ...\n", with the rank as above. */

@@ -82,6 +82,66 @@ bool text_to_double(const char *text, double *value)
     return true;
 }
 
+size_t text_character(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    if (c[0] < 0x80)
+        return 1;
+    size_t length = c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : c[0] < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < length; i++)
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90);
+    bool surrogate = c[0] == 0xed && c[1] > 0x9f, beyond = c[0] == 0xf4 && c[1] > 0x8f;
+    return overlong || surrogate || beyond ? 0 : length;
+}
+
+bool text_is_utf8(const char *text)
+{
+    size_t length = 1;
+    for (; *text && length; text += length)
+        length = text_character(text);
+    return length > 0;
+}
+
+/* ASCII's control characters, and those from U+0080 to U+009F, of which terminals take some for commands. */
+static bool is_control(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    return c[0] < ' ' || c[0] == 0x7f || (c[0] == 0xc2 && c[1] < 0xa0);
+}
+
+/* One character, or one byte, as text_visible shows it; the bytes of `text` that it stands for. */
+static size_t show_character(char out[8], const char *text)
+{
+    static const char plain[] = "\n\t\r", letters[] = "ntr";
+    const char *known = strchr(plain, text[0]);
+    size_t length = text_character(text);
+    if (length && !is_control(text)) {
+        snprintf(out, 8, "%.*s", (int)length, text);
+        return length;
+    }
+    if (known)
+        snprintf(out, 8, "\\%c", letters[known - plain]);
+    else
+        snprintf(out, 8, "\\x%02x", (unsigned)(unsigned char)text[0]);
+    return 1;
+}
+
+char *text_visible(char *out, size_t size, const char *text)
+{
+    size_t used = 0;
+    while (*text) {
+        char shown[8];
+        text += show_character(shown, text);
+        if (used + strlen(shown) >= size)
+            break;
+        used += (size_t)sprintf(out + used, "%s", shown);
+    }
+    out[used] = 0;
+    return out;
+}
+
 char *text_bytes(char out[32], double bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};

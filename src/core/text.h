@@ -14,6 +14,15 @@ bool text_to_size(const char *text, size_t *value);
 bool text_to_uint64(const char *text, uint64_t *value);
 bool text_to_double(const char *text, double *value);
 
+/* Bytes of the UTF-8 character (RFC 3629) that the zero-terminated `text` begins with; 0 where the bytes
+ * there are none. The terminating zero is a character of 1 byte. */
+size_t text_character(const char *text);
+bool text_is_utf8(const char *text);
+
+/* `text` as one line that can be shown: control characters and bytes that are no UTF-8 are written as \n, \t,
+ * \x1b; cut between characters where it is longer than `size` - 1 bytes. Returns `out`. */
+char *text_visible(char *out, size_t size, const char *text);
+
 /* Each writes into `out` (at least 32 bytes) and returns it. */
 char *text_bytes(char out[32], double bytes);     /* "812 B", "1.4 KiB", "37.2 MiB" */
 char *text_count(char out[32], uint64_t count);   /* "1,199,882" */

@@ -58,6 +58,7 @@ expect_error 2 '--steps = 0|from 1 to' cnn-train --steps 0 ok.ini
 expect_error 2 'epochs' cnn-train --set epochs ok.ini
 expect_error 2 'epocsh|epochs' cnn-train --set train.epocsh=3 ok.ini
 expect_error 2 'batch|zero' cnn-train --set train.batch=zero ok.ini
+expect_error 2 'train.batch=1\n2\x1b|control character' cnn-train --set $'train.batch=1\n2\e' ok.ini
 expect_error 2 'other.ini' cnn-train ok.ini other.ini
 
 # --- the configuration file --------------------------------------------------------------------------------------

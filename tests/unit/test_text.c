@@ -104,6 +104,80 @@ static void real_numbers(void **state)
     }
 }
 
+static void characters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t length;
+    } rows[] = {
+        {"", 1},
+        {"a", 1},
+        {"\x7f", 1},
+        {"\xc2\x80", 2},
+        {"\xc3\xa4x", 2},
+        {"\xdf\xbf", 2},
+        {"\xe0\xa0\x80", 3},
+        {"\xed\x9f\xbf", 3},
+        {"\xee\x80\x80", 3},
+        {"\xef\xbf\xbf", 3},
+        {"\xf0\x90\x80\x80", 4},
+        {"\xf4\x8f\xbf\xbf", 4},
+        {"\x80", 0}, /* begins none */
+        {"\xbf", 0},
+        {"\xc0\x80", 0}, /* longer than need be */
+        {"\xc1\xbf", 0},
+        {"\xe0\x9f\xbf", 0},
+        {"\xf0\x8f\xbf\xbf", 0},
+        {"\xed\xa0\x80", 0},     /* half of a pair of UTF-16 */
+        {"\xf4\x90\x80\x80", 0}, /* beyond U+10FFFF */
+        {"\xf5\x80\x80\x80", 0},
+        {"\xff", 0},
+        {"\xc3", 0}, /* cut */
+        {"\xe2\x82", 0},
+        {"\xe2\x82x", 0},
+        {"\xf0\x9f\x98", 0},
+        {"\xc3\xc3", 0},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (text_character(rows[i].text) != rows[i].length)
+            fail_msg("row %zu: %zu", i, text_character(rows[i].text));
+    assert_true(text_is_utf8(""));
+    assert_true(text_is_utf8("Gr\xc3\xb6\xc3\x9f"
+                             "e \xe2\x82\xac"));
+    assert_false(text_is_utf8("caf\xe9"));
+    assert_false(text_is_utf8("\xe9t\xe9"));
+    assert_false(text_is_utf8("a\xffz"));
+}
+
+static void visible(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } rows[] = {
+        {"", ""},
+        {"Gr\xc3\xb6\xc3\x9f"
+         "e, a\\n",
+         "Gr\xc3\xb6\xc3\x9f"
+         "e, a\\n"},
+        {"a\nb\tc\r", "a\\nb\\tc\\r"},
+        {"\x1b[31m\a\x7f", "\\x1b[31m\\x07\\x7f"},
+        {"\xc2\x9b"
+         "2J\xc2\xa0",
+         "\\xc2\\x9b2J\xc2\xa0"},
+        {"caf\xe9, \xc3", "caf\\xe9, \\xc3"},
+    };
+    char out[64];
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_string_equal(text_visible(out, sizeof out, rows[i].text), rows[i].shown);
+    assert_string_equal(text_visible(out, 5, "abcdef"), "abcd");
+    assert_string_equal(text_visible(out, 5, "abc\n"), "abc");
+    assert_string_equal(text_visible(out, 6, "abc\n"), "abc\\n");
+    assert_string_equal(text_visible(out, 5, "abc\xc3\xa4z"), "abc");
+    assert_string_equal(text_visible(out, 1, "a"), "");
+}
+
 static void bytes(void **state)
 {
     (void)state;
@@ -182,6 +256,8 @@ int main(void)
         cmocka_unit_test(candidates_longer_than_any_word),
         cmocka_unit_test(unsigned_numbers),
         cmocka_unit_test(real_numbers),
+        cmocka_unit_test(characters),
+        cmocka_unit_test(visible),
         cmocka_unit_test(bytes),
         cmocka_unit_test(counts),
         cmocka_unit_test(durations),
