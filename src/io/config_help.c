@@ -169,6 +169,7 @@ static void help_markdown(FILE *out)
           "A configuration is an INI file: `[section]` headers and `name = value` lines.\n\n"
           "- `;` and `#` begin a comment at the start of a line, behind a blank, and where a value would "
           "begin.\n"
+          "- Names and values are UTF-8 text.\n"
           "- Lines may be indented. There are no continuation lines and no quotes.\n"
           "- A section may come twice and goes on then; a key may not come twice in it.\n"
           "- What is left out has its default. Only `[network]` must be there, with a layer or more.\n"

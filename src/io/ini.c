@@ -1,5 +1,7 @@
 #include "io/ini.h"
 
+#include "core/text.h"
+
 #include <ini.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -88,13 +90,17 @@ static bool trim(struct reader *r)
 {
     strip(&r->at, &r->end);
     r->value = NULL;
-    for (const char *p = r->at; p < r->end; p++) {
+    size_t length;
+    for (const char *p = r->at; p < r->end; p += length) {
         if (begins_comment(*p) && (p == r->at || is_blank(p[-1]) || p == r->value)) {
             r->end = p;
             break;
         }
         if (is_control(*p))
             return fail(r, "this line holds a control character");
+        length = text_character(p);
+        if (!length)
+            return fail(r, "this line is not UTF-8 text");
         if (!r->value && (*p == '=' || *p == ':'))
             r->value = p + 1;
     }
@@ -196,5 +202,7 @@ const char *ini_value_fault(const char *value)
         if (is_control(value[i]))
             return "it holds a control character";
     }
+    if (!text_is_utf8(value))
+        return "it is not UTF-8 text";
     return NULL;
 }

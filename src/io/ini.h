@@ -5,9 +5,9 @@
  *   name = value         or name : value; blanks around both do not count, and a line may be indented
  *   ; comment, # comment on a line of its own, behind a blank, or where a value would begin
  *
- * Lines may end in CRLF, the text may begin with a UTF-8 byte order mark. There are no continuation lines and
- * no quotes. inih cuts lines after 200 characters: longer ones are handed to it in pieces, so that no limit
- * but INI_VALUE_MAX is left. */
+ * Text is UTF-8, but for comments. Lines may end in CRLF, the text may begin with a byte order mark. There
+ * are no continuation lines and no quotes. inih cuts lines after 200 characters: longer ones are handed to it
+ * in pieces, so that no limit but INI_VALUE_MAX is left. */
 #include "core/status.h"
 
 #include <stddef.h>
@@ -24,7 +24,8 @@ typedef enum status ini_visit(void *user, const char *section, const char *name,
                               size_t line);
 
 /* STATUS_USAGE with "path:line: ..." for: a name before any section, a header that does not close, text
- * behind a header, a line without = or without a name, a name or value that is too long, control characters.
+ * behind a header, a line without = or without a name, a name or value that is too long, control characters,
+ * bytes that are no UTF-8.
  * Whether a name may come twice is the visitor's to say. */
 enum status ini_parse_text(const char *path, const char *text, ini_visit *visit, void *user);
 

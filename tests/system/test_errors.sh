@@ -59,6 +59,7 @@ expect_error 2 'epochs' cnn-train --set epochs ok.ini
 expect_error 2 'epocsh|epochs' cnn-train --set train.epocsh=3 ok.ini
 expect_error 2 'batch|zero' cnn-train --set train.batch=zero ok.ini
 expect_error 2 'train.batch=1\n2\x1b|control character' cnn-train --set $'train.batch=1\n2\e' ok.ini
+expect_error 2 'run.name=caf\xe9|UTF-8' cnn-train --set $'run.name=caf\xe9' ok.ini
 expect_error 2 'other.ini' cnn-train ok.ini other.ini
 
 # --- the configuration file --------------------------------------------------------------------------------------
@@ -69,6 +70,8 @@ expect_error 2 'missing.ini' cnn-train missing.ini
 expect_error 2 'empty.ini' cnn-train empty.ini
 expect_error 2 'folder.ini' cnn-train folder.ini
 expect_error 2 'zero.ini' cnn-train zero.ini
+printf '[run]\nname = caf\xe9\n' >latin1.ini
+expect_error 2 'latin1.ini:2|UTF-8' cnn-train latin1.ini
 if [ $permissions_hold = yes ]; then
     write_config closed.ini run
     chmod 000 closed.ini

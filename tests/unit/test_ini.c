@@ -60,6 +60,7 @@ static void what_is_read(void **state)
         {"[a]\nx y = 1\n", "1[a]2:a.x y=1;"},
         {"[a]\n\"x\" = 'y'\n", "1[a]2:a.\"x\"='y';"},
         {"[a]\nx = [b]\n", "1[a]2:a.x=[b];"},
+        {"; caf\xe9\n[a]\nx = 1 ; caf\xe9\n", "2[a]3:a.x=1;"},
         {"[a]\nn\xc3\xa4me = \xc3\xa4\n", "1[a]2:a.n\xc3\xa4me=\xc3\xa4;"},
         {"[a]\n0123456789012345678901234567890123456789012345678901234567890123 = 1\n", NULL},
         {"[a]\n012345678901234567890123456789012345678901234567890123456789012 = 1\n",
@@ -101,6 +102,11 @@ static void what_is_refused(void **state)
         {"[a]\nx = \x1b[31m\n", "a.ini:2: this line holds a control character"},
         {"[a]\nx = 1\ry = 2\n", "a.ini:2: this line holds a control character"},
         {"[a]\nx\x7f = 1\n", "a.ini:2: this line holds a control character"},
+        {"[a]\nx = 1\ny = caf\xe9\n", "a.ini:3: this line is not UTF-8 text"},
+        {"[a]\nx = \xc3", "a.ini:2: this line is not UTF-8 text"},
+        {"[a]\nx = \xe2\x82\n\xac = 1\n", "a.ini:2: this line is not UTF-8 text"},
+        {"[a]\n\xc3\x28 = 1\n", "a.ini:2: this line is not UTF-8 text"},
+        {"[\xff]\n", "a.ini:1: this line is not UTF-8 text"},
     };
     static struct found found;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -205,9 +211,13 @@ static void faults_of_values(void **state)
         const char *value;
         bool good;
     } rows[] = {
-        {"", true},      {"a", true},     {"a b", true},   {"a;b", true},   {"a=b", true},   {"[a]", true},
-        {"a\tb", true},  {" a", false},   {"a ", false},   {"\ta", false},  {";a", false},   {"#", false},
-        {"a ;b", false}, {"a #b", false}, {"a\t;", false}, {"a\nb", false}, {"a\rb", false}, {"\x1b", false},
+        {"", true},         {"a", true},     {"a b", true},
+        {"a;b", true},      {"a=b", true},   {"[a]", true},
+        {"a\tb", true},     {" a", false},   {"a ", false},
+        {"\ta", false},     {";a", false},   {"#", false},
+        {"a ;b", false},    {"a #b", false}, {"a\t;", false},
+        {"a\nb", false},    {"a\rb", false}, {"\x1b", false},
+        {"caf\xe9", false}, {"\xc3", false}, {"\xe2\x82\xac", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         static struct found found;
