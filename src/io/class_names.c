@@ -1,5 +1,6 @@
 #include "io/class_names.h"
 
+#include "core/text.h"
 #include "io/dataset.h"
 #include "io/gz_file.h"
 
@@ -32,6 +33,8 @@ static enum status split(struct class_names *list, const char *text)
         if (length == 0)
             return status_set(STATUS_USAGE, "class names: name %zu is empty", list->count + 1);
         status = append(list, name, length);
+        if (!status && !text_is_utf8(list->names[list->count - 1]))
+            status = status_set(STATUS_USAGE, "class names: name %zu is not UTF-8 text", list->count);
         if (status || !name[length])
             return status;
         name += length + 1;
@@ -47,6 +50,9 @@ static enum status read_lines(struct class_names *list, const char *path)
         if (!line[0])
             status = status_set(STATUS_DATA, "%s:%zu: the name of class %zu is empty", path, list->count + 1,
                                 list->count);
+        else if (!text_is_utf8(line))
+            status = status_set(STATUS_DATA, "%s:%zu: the name of class %zu is not UTF-8 text", path,
+                                list->count + 1, list->count);
         else if (list->count == DATASET_CLASSES_MAX)
             status = status_set(STATUS_DATA, "%s:%zu: more than %d class names", path, list->count + 1,
                                 DATASET_CLASSES_MAX);

@@ -10,8 +10,9 @@ struct class_names {
 };
 
 /* `text`: the names of the classes 0, 1, ... separated by commas; "@FILE": a file, plain or gzipped, with a
- * name per line; "": no names. STATUS_USAGE, and for what is in the file STATUS_DATA: a name that is empty,
- * or more than DATASET_CLASSES_MAX. class_names_destroy frees; on failure there is nothing to free. */
+ * name per line; "": no names. STATUS_USAGE, and for what is in the file STATUS_DATA: a name that is empty
+ * or not UTF-8, or more than DATASET_CLASSES_MAX. class_names_destroy frees; on failure there is nothing to
+ * free. */
 enum status class_names_parse(struct class_names *list, const char *text);
 
 /* The file that `text` names; "": none. */

@@ -196,6 +196,9 @@ expect_error 3 'longer.csv.gz: there are bytes behind' "${csv[@]}" --train longe
 { head -c -8 train-images.gz; bytes 0 0 0 0 0 0 0 0; } >damaged.gz
 with train-images damaged.gz 'damaged.gz: damaged gzip file: '
 ! grep -q 'fd:' "$tmp/err" || fail "a library's name for the file: $(cat "$tmp/err")"
+bytes 97 255 >names.txt
+expect_error 3 'names.txt:1: the name of class 0 is not UTF-8' "${idx[@]}" --class-names @names.txt new.h5
+expect_error 2 'name 2 is not UTF-8' "${idx[@]}" --class-names $'a,\xff,c' new.h5
 sed '2s/51/5x1/' all.csv >word.csv
 expect_error 3 "word.csv:2:4: '5x1' is not a number" "${csv[@]}" --train word.csv --test-last 2 new.h5
 sed '4s/,16//' all.csv >short.csv

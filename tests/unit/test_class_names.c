@@ -87,6 +87,14 @@ static void test_empty_names(void **state)
     assert_refused(at_file("", 0), STATUS_DATA, "names", "empty file");
 }
 
+static void test_not_utf8(void **state)
+{
+    (void)state;
+    assert_refused("a,caf\xe9,c", STATUS_USAGE, "class names", "name 2 is not UTF-8");
+    assert_refused("caf\xc3,\xa9", STATUS_USAGE, "class names", "name 1 is not UTF-8");
+    assert_refused(at_file("a\n\xff\n", 4), STATUS_DATA, "names:2:", "class 1 is not UTF-8");
+}
+
 static void test_files_that_are_none(void **state)
 {
     (void)state;
@@ -122,6 +130,7 @@ int main(void)
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_which_file),
         cmocka_unit_test(test_empty_names),
+        cmocka_unit_test(test_not_utf8),
         cmocka_unit_test(test_files_that_are_none),
         cmocka_unit_test(test_as_many_as_there_may_be),
     };
