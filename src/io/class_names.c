@@ -4,6 +4,7 @@
 #include "io/dataset.h"
 #include "io/gz_file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,20 @@ enum status class_names_parse(struct class_names *list, const char *text)
         status = read_lines(list, class_names_file(text));
     else if (text[0])
         status = split(list, text);
+    if (status)
+        class_names_destroy(list);
+    return status;
+}
+
+enum status class_names_number(struct class_names *list, size_t count)
+{
+    enum status status = STATUS_OK;
+    *list = (struct class_names){0};
+    for (size_t i = 0; !status && i < count; i++) {
+        char number[32];
+        int length = snprintf(number, sizeof number, "%zu", i);
+        status = append(list, number, (size_t)length);
+    }
     if (status)
         class_names_destroy(list);
     return status;

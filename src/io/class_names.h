@@ -15,6 +15,9 @@ struct class_names {
  * free. */
 enum status class_names_parse(struct class_names *list, const char *text);
 
+/* The numbers "0", "1", ... of `count` classes. STATUS_INTERNAL: no memory, and nothing to free. */
+enum status class_names_number(struct class_names *list, size_t count);
+
 /* The file that `text` names; "": none. */
 const char *class_names_file(const char *text);
 

@@ -68,7 +68,7 @@ struct info_options {
     }
 #define CLASS_NAMES(structure)                                                                               \
     TEXT(structure, output.class_names, "class-names", "",                                                   \
-         "the classes from 0 on: A,B,..., or @FILE with a name per line")
+         "the classes from 0 on: A,B,..., or @FILE with a name per line; left out: their numbers")
 #define OVERWRITE(structure)                                                                                 \
     FLAG(structure, output.overwrite, "overwrite", "replace OUT.h5 where it is there already")
 
@@ -119,12 +119,21 @@ static const struct argument info_arguments[] = {
 static const struct argument_table info_table = {info_arguments, OPTION_COUNT(info_arguments), file_operand,
                                                  1};
 
+/* Without names the classes are called by their numbers, to the highest that there is. */
+static enum status name_classes(struct class_names *names, const struct output_options *options,
+                                const struct dataset_split *train, const struct dataset_split *test)
+{
+    if (options->class_names[0])
+        return class_names_parse(names, options->class_names);
+    return class_names_number(names, train->outputs > test->outputs ? train->outputs : test->outputs);
+}
+
 static enum status write_output(const char *path, const struct output_options *options,
                                 const struct dataset_split *train, const struct dataset_split *test)
 {
     struct class_names names;
     char train_count[32], test_count[32], shape[64];
-    enum status status = class_names_parse(&names, options->class_names);
+    enum status status = name_classes(&names, options, train, test);
     const struct dataset_content content = {train, test, (const char *const *)names.names, names.count};
     if (!status)
         status = dataset_write(path, &content, options->overwrite);

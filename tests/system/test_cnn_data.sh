@@ -65,6 +65,17 @@ expect_exit 0 "${csv[@]}" --train all.csv --test-last 2 --class-names 'T-shirt/t
 expect_exit 0 "${csv[@]}" --train train.csv --test test.csv.gz --class-names 'T-shirt/top,Größe,c d' two.h5
 cmp plain.h5 last.h5 || fail "--test-last gives another dataset"
 cmp plain.h5 two.h5 || fail "--test gives another dataset"
+# Classes without names are called by their numbers, to the highest of both splits.
+sed '2s/0$/3/' all.csv >three.csv
+expect_exit 0 "${csv[@]}" --train three.csv --test-last 2 numbered.h5
+tail -n 2 all.csv | sed 's/2$/4/' >four.csv
+expect_exit 0 "${csv[@]}" --train train.csv --test four.csv numbered-by-test.h5
+for split in train test; do
+    h5dump -a /$split/labels/class_names numbered.h5 | tr -d ' \n' | grep -qF '(0):"0","1","2","3"}' || fail "numbered.h5: names of $split"
+    h5dump -a /$split/labels/class_names numbered-by-test.h5 | tr -d ' \n' | grep -qF '(0):"0","1","2","3","4"}' ||
+        fail "numbered-by-test.h5: names of $split"
+done
+expect_exit 0 cnn-data info numbered-by-test.h5
 
 # --- what others read ----------------------------------------------------------------------------------------------------
 h5dump -d /train/images -y plain.h5 >dump || fail h5dump

@@ -67,6 +67,21 @@ static void test_lines(void **state)
     assert_names(text, 3, names);
 }
 
+static void test_numbers(void **state)
+{
+    (void)state;
+    struct class_names list;
+    assert_done(class_names_number(&list, 0));
+    assert_int_equal(list.count, 0);
+    class_names_destroy(&list);
+    assert_done(class_names_number(&list, DATASET_CLASSES_MAX));
+    assert_int_equal(list.count, DATASET_CLASSES_MAX);
+    assert_string_equal(list.names[0], "0");
+    assert_string_equal(list.names[10], "10");
+    assert_string_equal(list.names[DATASET_CLASSES_MAX - 1], "65535");
+    class_names_destroy(&list);
+}
+
 static void test_which_file(void **state)
 {
     (void)state;
@@ -128,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commas),
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_which_file),
         cmocka_unit_test(test_empty_names),
         cmocka_unit_test(test_not_utf8),
