@@ -8,7 +8,9 @@
 struct metrics_row {
     uint64_t epoch, step, samples;
     struct loss_sum train, test; /* what has no accuracy, or was not evaluated, is an empty field */
-    double learning_rate, images_per_s, seconds;
+    double learning_rate;
+    double images_per_s; /* of the epoch's steps alone */
+    double seconds;      /* of the run so far, with evaluations and checkpoints */
 };
 
 /* Starts the file with its header, or, on resume, keeps the lines up to `step` of the one that is there and

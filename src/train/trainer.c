@@ -36,6 +36,7 @@ struct trainer {
 
     /* this start */
     double started, epoch_started;       /* clock_seconds */
+    double steps_started;                /* of the running epoch: behind the last evaluation and checkpoint */
     double seconds_before, epoch_before; /* progress->seconds and epoch_seconds when the clock was read */
     uint64_t samples_at_start, epoch_samples_at_start;
 };
@@ -158,6 +159,7 @@ static enum status run_steps(struct trainer *t)
 {
     size_t count = t->job->train.count, batch = t->job->batch;
     size_t position = (size_t)(t->progress->samples_seen - t->progress->epoch * count);
+    t->steps_started = clock_seconds();
     const size_t *samples = order_of_epoch(&t->order, t->progress->epoch);
     while (position < count && !steps_done(t)) {
         size_t n = count - position < batch ? count - position : batch;
@@ -209,9 +211,9 @@ static enum status finish_epoch(struct trainer *t)
     const struct config *c = t->config;
     struct progress *p = t->progress;
     struct loss_sum test;
-    double epoch_seconds = clock_seconds() - t->epoch_started;
+    double steps_seconds = clock_seconds() - t->steps_started;
     double images_per_s =
-        (double)(p->epoch_sum.samples - t->epoch_samples_at_start) / fmax(epoch_seconds, 1e-9);
+        (double)(p->epoch_sum.samples - t->epoch_samples_at_start) / fmax(steps_seconds, 1e-9);
     enum status status = test_epoch(t, &test);
     if (status)
         return status;
