@@ -4,7 +4,6 @@
 #include "dist/gossip.h"
 #include "dist/watch_report.h"
 
-#include <errno.h>
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,8 +22,8 @@ static const double LATE_MAX = 1;
 /* The first of the naps, which double, between looks at whether the others have come to the end. */
 static const double NAP_MIN = 1e-4;
 
-/* Seconds that MPI_Abort gets. */
-enum { ABORT_SECONDS = 5 };
+/* Seconds that ending the job may take. */
+enum { ABORT_SECONDS = 4 };
 
 /* The watches end together, because whoever left earlier would leave messages behind that are never taken. */
 enum stage {
@@ -69,8 +68,8 @@ static void read_clock(struct watcher *w)
     w->clock += fmin(passed, w->beat + LATE_MAX);
 }
 
-/* MPI_Abort may hang where MPI does; the process then dies of the alarm. */
-static void end_job(void)
+/* Printing may hang, and MPI_Abort where MPI does; the process then dies of an alarm. */
+static void set_alarm(void)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -78,26 +77,44 @@ static void end_job(void)
     signal(SIGALRM, SIG_DFL);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     alarm(ABORT_SECONDS);
+}
+
+static void say(struct watcher *w, const struct watch_verdict *verdict,
+                void (*print)(const char *format, ...))
+{
+    char text[WATCH_TEXT_MAX];
+    for (size_t i = 0; watch_report_line(&w->report, &w->table, verdict, w->clock, i, text); i++)
+        print("%s", text);
+}
+
+static void end_job(struct watcher *w, const struct watch_verdict *verdict)
+{
+    char text[WATCH_TEXT_MAX];
+    set_alarm();
+    say(w, verdict, log_error);
+    watch_report_end(&w->report, text);
+    log_error("%s", text);
     MPI_Abort(MPI_COMM_WORLD, STATUS_INTERNAL);
     kill(getpid(), SIGKILL);
 }
 
-static void say(struct watcher *w, const struct watch_verdict *verdict, enum watch_action action)
+static void report(struct watcher *w)
 {
-    void (*print)(const char *format, ...) = action == WATCH_ABORT ? log_error : log_warn;
     char text[WATCH_TEXT_MAX];
-    if (action == WATCH_RECOVERED) {
+    struct watch_verdict verdict = watch_table_judge(&w->table, w->clock);
+    switch (watch_report_next(&w->report, &w->table, &verdict)) {
+    case WATCH_QUIET:
+        break;
+    case WATCH_WARN:
+        say(w, &verdict, log_warn);
+        break;
+    case WATCH_RECOVERED:
         watch_report_recovery(&w->report, text);
-        print("%s", text);
-        return;
+        log_warn("%s", text);
+        break;
+    case WATCH_ABORT:
+        end_job(w, &verdict);
     }
-    for (size_t i = 0; watch_report_line(&w->report, &w->table, verdict, w->clock, i, text); i++)
-        print("%s", text);
-    if (action != WATCH_ABORT)
-        return;
-    watch_report_end(&w->report, text);
-    print("%s", text);
-    end_job();
 }
 
 static void beat(struct watcher *w)
@@ -106,10 +123,7 @@ static void beat(struct watcher *w)
     w->table.silence = telling ? w->silence : INFINITY;
     watch_table_beat(&w->table, atomic_load_explicit(&w->watch->place, memory_order_relaxed),
                      gossip_deaf(&w->gossip, w->clock), w->clock);
-    struct watch_verdict verdict = watch_table_judge(&w->table, w->clock);
-    enum watch_action action = watch_report_next(&w->report, &w->table, &verdict);
-    if (action != WATCH_QUIET)
-        say(w, &verdict, action);
+    report(w);
     if (telling)
         gossip_tell(&w->gossip, w->clock);
     w->next_beat = w->clock + w->beat;

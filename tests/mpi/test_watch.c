@@ -13,6 +13,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -133,20 +134,23 @@ static void test_quiet(void **state)
     free(errors);
 }
 
-/* Created and destroyed at once, many times: nothing is left behind, and nobody waits for a beat. */
+/* Created and destroyed at once, again and again: nothing is left behind, and nobody waits for the next beat,
+ * which comes after 250 ms. */
 static void test_short_lives(void **state)
 {
     (void)state;
-    double begin = MPI_Wtime();
-    for (int i = 0; i < 50; i++) {
+    double shortest = 1e9;
+    for (int i = 0; i < 20; i++) {
         struct watch watch;
         assert_done(watch_create(&watch, &mpi_group_comm, 60, 300));
         if (i % 5 == mpi_group_comm.rank)
             nap(0.01);
+        double begin = MPI_Wtime();
         watch_destroy(&watch);
+        shortest = fmin(shortest, MPI_Wtime() - begin);
         assert_null(watch.watcher);
     }
-    assert_true(MPI_Wtime() - begin < 10);
+    assert_true(shortest < 0.15);
 }
 
 /* A line of /proc/self/task/THREAD/status, for the thread called "watch"; false: there is none. */
