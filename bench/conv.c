@@ -94,7 +94,7 @@ static void our_pass(struct work *w, int pass)
         conv2d_forward(&w->g, w->n, w->x, w->weight, &(struct conv2d_epilogue){.bias = w->bias}, w->y,
                        w->workspace, w->threads);
     else if (pass == 1)
-        conv2d_backward_input(&w->g, w->n, w->dy, w->weight, w->dx, w->workspace, w->threads);
+        conv2d_backward_input(&w->g, w->n, w->dy, w->weight, NULL, w->dx, w->workspace, w->threads);
     else
         conv2d_backward_weight(&w->g, w->n, w->x, w->dy, w->dweight, w->dbias, w->workspace, w->threads);
 }

@@ -85,6 +85,13 @@ struct layer {
     void *cache;
 };
 
+/* What of a relu before it a layer can do in passing. */
+enum layer_relu {
+    LAYER_RELU_NONE,
+    LAYER_RELU_BACKWARD, /* dx[0] is the gradient of the relu's input */
+    LAYER_RELU_BOTH,     /* and x[0] is the relu's input */
+};
+
 struct layer_ops {
     const char *type, *help;
     size_t options_size; /* of the structure behind layer.options */
@@ -92,12 +99,13 @@ struct layer_ops {
     size_t option_count;
     size_t input_min, input_max;
     enum loss_kind loss;
-    bool last_only;                           /* cannot stand within a network */
-    bool flat_input;                          /* takes 1 x 1 x c only */
-    bool in_place;                            /* y may be x, and dx may be dy */
-    bool is_relu;                             /* y = max(x, 0), which others may do in passing: */
-    bool takes_output_relu, takes_input_relu; /* heeds layer.output_relu, layer.input_relu */
-    bool output_needed;                       /* backward reads y, so that nobody may overwrite it */
+    bool last_only;                   /* cannot stand within a network */
+    bool flat_input;                  /* takes 1 x 1 x c only */
+    bool in_place;                    /* y may be x, and dx may be dy */
+    bool is_relu;                     /* y = max(x, 0), which others may do in passing: */
+    bool takes_output_relu;           /* heeds layer.output_relu */
+    enum layer_relu takes_input_relu; /* heeds layer.input_relu */
+    bool output_needed;               /* backward reads y, so that nobody may overwrite it */
 
     /* From options and in[]: out, parameters (all but the offsets), cache_bytes, multiply_adds. STATUS_USAGE
      * without naming the layer, which the caller does. NULL: out = in[0], nothing else. */

@@ -96,7 +96,8 @@ static void backward(const struct layer *layer, const struct pass *pass)
     const struct options *o = layer->options;
     if (layer->dx[0])
         conv2d_backward_input(&o->geometry, pass->n, layer->dy, layer_parameter(layer, pass->parameters, 0),
-                              layer->dx[0], pass->workspace, pass->threads);
+                              layer->input_relu ? layer->x[0] : NULL, layer->dx[0], pass->workspace,
+                              pass->threads);
     if (pass->gradients)
         conv2d_backward_weight(&o->geometry, pass->n, layer->x[0], layer->dy,
                                layer_gradient(layer, pass->gradients, 0),
@@ -120,6 +121,7 @@ const struct layer_ops layer_conv2d = {
     .input_min = 1,
     .input_max = 1,
     .takes_output_relu = true,
+    .takes_input_relu = LAYER_RELU_BACKWARD,
     .plan = plan,
     .init = init,
     .workspace = workspace,

@@ -56,7 +56,8 @@ static void backward(const struct layer *layer, const struct pass *pass)
     const struct options *o = layer->options;
     if (layer->dx[0])
         dense_backward_input(&o->geometry, pass->n, layer->dy, layer_parameter(layer, pass->parameters, 0),
-                             layer->dx[0], pass->workspace, pass->threads);
+                             layer->input_relu ? layer->x[0] : NULL, layer->dx[0], pass->workspace,
+                             pass->threads);
     if (pass->gradients)
         dense_backward_weight(&o->geometry, pass->n, layer->x[0], layer->dy,
                               layer_gradient(layer, pass->gradients, 0),
@@ -80,6 +81,7 @@ const struct layer_ops layer_dense = {
     .input_max = 1,
     .flat_input = true,
     .takes_output_relu = true,
+    .takes_input_relu = LAYER_RELU_BACKWARD,
     .plan = plan,
     .init = init,
     .workspace = workspace,

@@ -221,8 +221,8 @@ static enum status plan_layer(struct network *network, size_t i, const struct la
     return status_prefix(status, "%s: layer `%s`: ", line->where, line->name);
 }
 
-/* A relu that works in place is done in passing by the pooling that alone reads it, on fewer numbers, or else
- * its forward by the layer that it alone reads. */
+/* A relu that works in place is done in passing: by the pooling that alone reads it, on fewer numbers; else
+ * forward by the layer that it alone reads, and backward by the one that alone reads it. */
 static void hand_relus_over(struct network *network, const size_t *readers)
 {
     for (size_t i = 1; i < network->layer_count; i++) {
@@ -230,8 +230,10 @@ static void hand_relus_over(struct network *network, const size_t *readers)
         if (!layer->ops->takes_input_relu || layer->inputs[0] == LAYER_NETWORK_INPUT)
             continue;
         struct layer *before = &network->layers[layer->inputs[0]];
-        if (before->ops->is_relu && before->shares_input && readers[before->index] == 1)
-            layer->input_relu = before->skip_forward = before->skip_backward = true;
+        if (!before->ops->is_relu || !before->shares_input || readers[before->index] != 1)
+            continue;
+        layer->input_relu = before->skip_backward = true;
+        before->skip_forward = layer->ops->takes_input_relu == LAYER_RELU_BOTH;
     }
     for (size_t i = 1; i < network->layer_count; i++) {
         struct layer *layer = &network->layers[i];

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-enum { ALIGNMENT = 64, POISON = 0xA5 };
+enum { ALIGNMENT = 64 };
 
 void array_poison(float *values, size_t count)
 {
@@ -19,7 +19,7 @@ void array_poison(float *values, size_t count)
 void array_poison_bytes(void *bytes, size_t count)
 {
     if (count)
-        memset(bytes, POISON, count);
+        memset(bytes, ARRAY_POISON, count);
 }
 
 void *array_bytes(size_t bytes)

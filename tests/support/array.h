@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { ARRAY_POISON = 0xA5 };
+
 /* Aligned; freed with free(). Floats are NaN, bytes 0xA5: whoever reads before writing is found out. */
 float *array_floats(size_t count);
 void *array_bytes(size_t bytes);

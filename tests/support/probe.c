@@ -66,6 +66,13 @@ void probe_destroy(struct probe *probe)
     network_destroy(&probe->network);
 }
 
+/* Bytes behind a workspace, which nobody may touch; AddressSanitizer guards them itself. */
+#ifdef __SANITIZE_ADDRESS__
+enum { GUARD_BYTES = 0 };
+#else
+enum { GUARD_BYTES = 4096 };
+#endif
+
 /* Runs one pass with a workspace as large as the layer asks for. */
 static void run(struct probe *probe, int threads,
                 void (*pass)(const struct layer *layer, const struct pass *pass))
@@ -73,8 +80,11 @@ static void run(struct probe *probe, int threads,
     const struct layer *layer = &probe->layer;
     size_t bytes = layer->ops->workspace ? layer->ops->workspace(layer, probe->pass.n, threads) : 0;
     probe->pass.threads = threads;
-    probe->pass.workspace = array_bytes(bytes);
+    unsigned char *memory = probe->pass.workspace = array_bytes(bytes + GUARD_BYTES);
     pass(layer, &probe->pass);
+    for (size_t i = 0; i < GUARD_BYTES; i++)
+        if (memory[bytes + i] != ARRAY_POISON)
+            fail_msg("byte %zu behind a workspace of %zu was written", i, bytes);
     free(probe->pass.workspace);
     probe->pass.workspace = NULL;
 }

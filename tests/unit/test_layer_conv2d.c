@@ -1,9 +1,12 @@
-/* conv2d against the formula, over a grid of windows. */
+/* conv2d against the formula, over a grid of windows, with every instruction set that this processor has. */
+#include "core/kernels/conv2d.h"
+#include "core/kernels/isa.h"
 #include "support/array.h"
 #include "support/naive.h"
 #include "support/network_text.h"
 #include "support/probe.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,6 +68,13 @@ static const struct row {
     {2, 13, 1, 3, 4, 1, 5, 1, 2, 1, 1, 1, 2, 0, "yes"},
     /* enough for several tiles and several partial sums of weight gradients */
     {9, 30, 31, 8, 16, 1, 3, 3, 1, 1, 1, 1, SAME, SAME, "yes"},
+    {19, 14, 14, 3, 7, 1, 5, 5, 1, 1, 1, 1, 2, 2, "yes"},
+    {3, 40, 41, 17, 20, 1, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
+    {2, 33, 29, 9, 65, 1, 3, 3, 2, 2, 1, 1, 1, 1, "no"},
+    /* blocks of 32 channels in groups, whole and not */
+    {2, 9, 8, 66, 130, 2, 3, 3, 1, 1, 1, 1, SAME, SAME, "yes"},
+    {3, 7, 7, 128, 64, 1, 3, 3, 1, 1, 1, 1, 1, 1, "yes"},
+    {2, 10, 6, 40, 35, 1, 1, 1, 2, 2, 1, 1, 1, 0, "yes"},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -156,9 +166,160 @@ static void check_row(const struct row *r)
 static void test_grid(void **state)
 {
     (void)state;
+    for (size_t k = 0; isa_kernel(k); k++) {
+        setenv("CNN_ISA", isa_kernel(k)->name, 1);
+        for (size_t i = 0; i < ROWS; i++) {
+            print_message("%s, row %zu\n", isa_kernel(k)->name, i);
+            check_row(&rows[i]);
+        }
+    }
+    unsetenv("CNN_ISA");
+}
+
+static struct conv2d geometry(const struct row *r)
+{
+    struct naive_window v = row_window(r);
+    return (struct conv2d){
+        .h = {r->h, v.out[0], r->kernel_h, r->stride_h, r->dilation_h, v.before[0], v.after[0]},
+        .w = {r->w, v.out[1], r->kernel_w, r->stride_w, r->dilation_w, v.before[1], v.after[1]},
+        .c = r->c,
+        .oc = r->filters,
+        .groups = r->groups,
+        .kernel = isa_choose()};
+}
+
+/* The arrays of one convolution, called directly. */
+struct direct {
+    struct conv2d g;
+    size_t n, x_count, y_count, weights;
+    float *x, *dx, *y, *dy, *weight, *bias, *dweight, *dbias;
+};
+
+static struct direct direct_create(const struct row *r)
+{
+    struct direct d = {.g = geometry(r), .n = r->n};
+    d.x_count = r->h * r->w * r->c;
+    d.y_count = d.g.h.out * d.g.w.out * r->filters;
+    d.weights = r->kernel_h * r->kernel_w * r->c / r->groups * r->filters;
+    float **const arrays[] = {&d.x, &d.dx, &d.y, &d.dy, &d.weight, &d.bias, &d.dweight, &d.dbias};
+    const size_t counts[] = {d.n * d.x_count, d.n * d.x_count, d.n * d.y_count, d.n * d.y_count,
+                             d.weights,       r->filters,      d.weights,       r->filters};
+    for (size_t i = 0; i < 8; i++) {
+        *arrays[i] = array_floats(counts[i]);
+        array_fill(*arrays[i], counts[i], i);
+    }
+    return d;
+}
+
+static void direct_destroy(struct direct *d)
+{
+    float *const arrays[] = {d->x, d->dx, d->y, d->dy, d->weight, d->bias, d->dweight, d->dbias};
+    for (size_t i = 0; i < 8; i++)
+        free(arrays[i]);
+}
+
+/* y and dx of images first .. first+n-1; with `relu` one behind, and x as if it were the output of one. */
+static void direct_run(struct direct *d, size_t first, size_t n, bool relu)
+{
+    void *workspace = array_bytes(conv2d_workspace(&d->g, n, 2));
+    struct conv2d_epilogue epilogue = {d->bias, relu};
+    array_poison(d->y, d->n * d->y_count);
+    array_poison(d->dx, d->n * d->x_count);
+    conv2d_forward(&d->g, n, d->x + first * d->x_count, d->weight, &epilogue, d->y + first * d->y_count,
+                   workspace, 2);
+    conv2d_backward_input(&d->g, n, d->dy + first * d->y_count, d->weight,
+                          relu ? d->x + first * d->x_count : NULL, d->dx + first * d->x_count, workspace, 2);
+    free(workspace);
+}
+
+/* What an image gives does not depend on the images beside it, nor on the width of registers where sums are
+ * fused. */
+static void test_an_image_by_itself_has_the_same_bits(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++) {
+        struct direct d = direct_create(&rows[i]), alone = direct_create(&rows[i]);
+        direct_run(&d, 0, d.n, false);
+        for (size_t image = 0; image < d.n; image++) {
+            direct_run(&alone, image, 1, false);
+            assert_same_bits("y", alone.y + image * d.y_count, d.y + image * d.y_count, d.y_count);
+            assert_same_bits("dx", alone.dx + image * d.x_count, d.dx + image * d.x_count, d.x_count);
+        }
+        direct_destroy(&d);
+        direct_destroy(&alone);
+    }
+}
+
+static void test_relus_in_passing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++) {
+        struct direct d = direct_create(&rows[i]), plain = direct_create(&rows[i]);
+        direct_run(&plain, 0, d.n, false);
+        direct_run(&d, 0, d.n, true);
+        for (size_t e = 0; e < d.n * d.y_count; e++)
+            plain.y[e] = plain.y[e] < 0 ? 0 : plain.y[e];
+        for (size_t e = 0; e < d.n * d.x_count; e++)
+            plain.dx[e] = d.x[e] <= 0 ? 0 : plain.dx[e];
+        assert_same_bits("y", d.y, plain.y, d.n * d.y_count);
+        assert_same_bits("dx", d.dx, plain.dx, d.n * d.x_count);
+        direct_destroy(&d);
+        direct_destroy(&plain);
+    }
+}
+
+/* A NaN or an infinity in one input is in all outputs whose windows hold it and in no other; likewise one in
+ * dy in all of dx and of the weights' gradients that it is a factor of. */
+static void check_not_finite(const struct row *r, float value)
+{
+    struct direct d = direct_create(r);
+    struct naive_window v = row_window(r);
+    size_t at_x = d.x_count / 2, at_y = d.y_count / 2, last = d.n - 1;
+    double *x = array_bytes(d.n * d.x_count * sizeof *x), *dy = array_bytes(d.n * d.y_count * sizeof *dy);
+    double *y = array_bytes(d.n * d.y_count * sizeof *y), *dx = array_bytes(d.n * d.x_count * sizeof *dx);
+    double *w = array_doubles(d.weight, d.weights), *dw = array_bytes(d.weights * sizeof *dw);
+    double *db = array_bytes(r->filters * sizeof *db);
+    memset(x, 0, d.n * d.x_count * sizeof *x);
+    memset(dy, 0, d.n * d.y_count * sizeof *dy);
+    for (size_t i = 0; i < d.weights; i++)
+        w[i] = 1;
+    x[last * d.x_count + at_x] = dy[last * d.y_count + at_y] = 1;
+    naive_conv2d(&v, x, w, NULL, y); /* not 0 where x reaches */
+    naive_conv2d_backward(&v, x, w, dy, dx, dw, db);
+    for (size_t i = 0; i < d.n * d.x_count; i++)
+        x[i] = 1;
+    naive_conv2d_backward(&v, x, w, dy, dx, dw, db); /* dw: not 0 where dy reaches, whatever x */
+    d.x[last * d.x_count + at_x] = d.dy[last * d.y_count + at_y] = value;
+    direct_run(&d, 0, d.n, false);
+    for (size_t i = 0; i < d.n * d.y_count; i++)
+        assert_int_equal(isfinite(d.y[i]) == 0, y[i] != 0);
+    for (size_t i = 0; i < d.n * d.x_count; i++)
+        assert_int_equal(isfinite(d.dx[i]) == 0, dx[i] != 0);
+    d.x[last * d.x_count + at_x] = 1; /* else dw has two */
+    void *workspace = array_bytes(conv2d_workspace(&d.g, d.n, 2));
+    conv2d_backward_weight(&d.g, d.n, d.x, d.dy, d.dweight, d.dbias, workspace, 2);
+    for (size_t i = 0; i < d.weights; i++)
+        assert_int_equal(isfinite(d.dweight[i]) == 0, dw[i] != 0);
+    for (size_t o = 0; o < r->filters; o++)
+        assert_int_equal(isfinite(d.dbias[o]) == 0, db[o] != 0);
+    free(workspace);
+    free(x);
+    free(dy);
+    free(y);
+    free(dx);
+    free(w);
+    free(dw);
+    free(db);
+    direct_destroy(&d);
+}
+
+static void test_what_is_not_finite_stays_where_it_belongs(void **state)
+{
+    (void)state;
     for (size_t i = 0; i < ROWS; i++) {
         print_message("row %zu\n", i);
-        check_row(&rows[i]);
+        check_not_finite(&rows[i], NAN);
+        check_not_finite(&rows[i], INFINITY);
     }
 }
 
@@ -220,6 +381,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grid),
+        cmocka_unit_test(test_an_image_by_itself_has_the_same_bits),
+        cmocka_unit_test(test_relus_in_passing),
+        cmocka_unit_test(test_what_is_not_finite_stays_where_it_belongs),
         cmocka_unit_test(test_workspace_suffices_for_fewer_samples),
         cmocka_unit_test(test_refusals),
     };

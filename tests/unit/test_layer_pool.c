@@ -156,6 +156,46 @@ static void test_ties_go_to_the_first(void **state)
     }
 }
 
+/* With the relu before it done in passing: y = max(relu(x)), and nothing for who is not positive. */
+static void test_relu_in_passing(void **state)
+{
+    (void)state;
+    const struct row shapes[] = {{3, 8, 6, 6, 2, 2, 2, 2, 0, 0, false},
+                                 {2, 7, 9, 17, 2, 2, 2, 2, 0, 0, false},
+                                 {2, 6, 6, 33, 2, 2, 2, 2, 0, 0, false},
+                                 {2, 9, 8, 5, 3, 3, 2, 2, 1, 1, false}};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        const struct row *r = &shapes[s];
+        struct probe probe;
+        char text[128];
+        snprintf(text, sizeof text, "maxpool size=%zu stride=2 padding=%zu", r->size_h, r->padding_h);
+        create(&probe, (struct shape){r->h, r->w, r->c}, text, r->n);
+        struct naive_window v = row_window(r);
+        for (size_t i = 0; i < probe.x_count; i++)
+            probe.x[0][i] -= 0.7f; /* few windows have a positive number, some do */
+        probe_forward(&probe, 2);
+        probe_backward(&probe, 2);
+        float *y = array_floats(probe.y_count);
+        double *x = array_doubles(probe.x[0], probe.x_count), *dy = array_doubles(probe.dy, probe.y_count);
+        double *dx = array_bytes(probe.x_count * sizeof *dx);
+        for (size_t i = 0; i < probe.y_count; i++) {
+            y[i] = probe.y[i] < 0 ? 0 : probe.y[i];
+            dy[i] = probe.y[i] <= 0 ? 0 : dy[i];
+        }
+        naive_maxpool_backward(&v, x, dy, dx);
+        probe.layer.input_relu = true;
+        probe_forward(&probe, 3);
+        probe_backward(&probe, 3);
+        assert_same_bits("y", probe.y, y, probe.y_count);
+        assert_close("dx", probe.dx[0], dx, probe.x_count, 1e-6);
+        free(y);
+        free(x);
+        free(dy);
+        free(dx);
+        probe_destroy(&probe);
+    }
+}
+
 /* A NaN is seen by every window that holds it, and by no other. */
 static void test_nan_is_not_lost(void **state)
 {
@@ -207,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_avgpool),
         cmocka_unit_test(test_stride_defaults_to_size),
         cmocka_unit_test(test_ties_go_to_the_first),
+        cmocka_unit_test(test_relu_in_passing),
         cmocka_unit_test(test_nan_is_not_lost),
         cmocka_unit_test(test_refusals),
     };

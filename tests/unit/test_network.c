@@ -135,6 +135,59 @@ static void test_parts_add_up(void **state)
     teardown(&parts);
 }
 
+/* Relus that other layers do in passing change no bit of what comes out. */
+static void test_relus_in_passing(void **state)
+{
+    (void)state;
+    static const char text[] = "c1 = conv2d filters=8 kernel=3 padding=same\nr1 = relu\np1 = maxpool size=2\n"
+                               "c2 = conv2d filters=9 kernel=3\nr2 = relu\nc3 = conv2d filters=4 kernel=2\n"
+                               "r3 = relu\nflat = flatten\nfc1 = dense units=20\nr4 = relu\n"
+                               "fc2 = dense units=12\nr5 = relu\nd5 = dropout\nfc3 = dense units=10\n"
+                               "out = softmax";
+    struct fixture f[2];
+    for (size_t i = 0; i < 2; i++) {
+        network_must_plan(&f[i].network, image, text);
+        assert_true(network_find(&f[i].network, "r1")->skip_forward);
+        assert_true(network_find(&f[i].network, "r1")->skip_backward);
+        assert_true(network_find(&f[i].network, "r2")->skip_forward);
+        assert_true(network_find(&f[i].network, "r2")->skip_backward);
+        assert_true(network_find(&f[i].network, "r5")->skip_forward);
+        assert_false(network_find(&f[i].network, "r5")->skip_backward);
+        assert_false(network_find(&f[i].network, "c1")->output_relu);
+        for (size_t k = 0; i == 1 && k < f[i].network.layer_count; k++) {
+            struct layer *layer = &f[i].network.layers[k];
+            layer->skip_forward = layer->skip_backward = layer->input_relu = layer->output_relu = false;
+        }
+        assert_int_equal(network_bind(&f[i].network, BATCH, true, 2), STATUS_OK);
+        network_init(&f[i].network, 11);
+        f[i].gradients = array_floats(f[i].network.parameter_count);
+        for (int32_t k = 0; k < BATCH; k++)
+            f[i].classes[k] = k % CLASSES;
+        clear(&f[i]);
+        run(&f[i], 0, BATCH, true, NULL, NULL);
+    }
+    assert_same_bits("outputs", network_last(&f[0].network)->y, network_last(&f[1].network)->y, BATCH * 10);
+    assert_same_bits("gradients", f[0].gradients, f[1].gradients, f[0].network.parameter_count);
+    teardown(&f[0]);
+    teardown(&f[1]);
+}
+
+/* A relu that several read, or that reads what several read, is left alone. */
+static void test_relus_that_stay(void **state)
+{
+    (void)state;
+    struct network network;
+    network_must_plan(&network, image,
+                      "c1 = conv2d filters=8 kernel=1\nr1 = relu\nc2 = conv2d filters=8 kernel=1\n"
+                      "s = add from=c2,r1\nc3 = conv2d filters=8 kernel=1 from=s\nr3 = relu from=s\n"
+                      "t = add from=c3,r3\nflat = flatten\nfc = dense units=10\nout = softmax");
+    const struct layer *r1 = network_find(&network, "r1"), *r3 = network_find(&network, "r3");
+    assert_true(r1->skip_forward && !r1->skip_backward);
+    assert_true(!r3->skip_forward && !r3->skip_backward);
+    assert_false(network_find(&network, "c2")->input_relu);
+    network_destroy(&network);
+}
+
 /* What a pass gives does not depend on the batch that memory was taken for, nor on threads. */
 static void test_room_and_threads_do_not_matter(void **state)
 {
@@ -307,6 +360,8 @@ static void test_a_step_allocates_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_relus_in_passing),
+        cmocka_unit_test(test_relus_that_stay),
         cmocka_unit_test(test_gradients_come_from_the_end),
         cmocka_unit_test(test_parts_add_up),
         cmocka_unit_test(test_room_and_threads_do_not_matter),

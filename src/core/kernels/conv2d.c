@@ -33,6 +33,7 @@ struct pass {
         *bias; /* (group, block, tap, depth, tile_width of the block); (group, block, block_width) */
     struct tile_run *runs; /* (thread, taps) */
     bool has_bias, relu;
+    const float *relu_output, *origin;    /* as in struct tile_product */
     size_t task_images, bands, band_rows; /* a task: images, or a band of rows of one */
 };
 
@@ -266,7 +267,9 @@ static void class_compute(const struct pass *p, const struct task *t, const stru
                                    .run_count = class_runs(p, row, column, width, runs),
                                    .a_step = 1,
                                    .b_step = width,
-                                   .relu = p->relu};
+                                   .relu = p->relu,
+                                   .relu_output = p->relu_output,
+                                   .origin = p->origin};
     if (p->has_bias)
         product.bias = p->bias + (t->group * p->blocks + t->block) * p->block_width;
     struct walk walk = walk_start(p, row, column);
@@ -342,12 +345,14 @@ void conv2d_forward(const struct conv2d *g, size_t n, const float *x, const floa
     pass_run(&p, n, x, weight, pack_forward, y, threads);
 }
 
-void conv2d_backward_input(const struct conv2d *g, size_t n, const float *dy, const float *weight, float *dx,
-                           void *workspace, int threads)
+void conv2d_backward_input(const struct conv2d *g, size_t n, const float *dy, const float *weight,
+                           const float *relu_output, float *dx, void *workspace, int threads)
 {
     size_t bytes;
     struct pass p = pass_init(g, true, threads, workspace, &bytes);
     p.row_classes = axis_backward(&g->h, p.rows);
     p.column_classes = axis_backward(&g->w, p.columns);
+    p.relu_output = relu_output;
+    p.origin = dx;
     pass_run(&p, n, dy, weight, pack_backward, dx, threads);
 }

@@ -39,9 +39,10 @@ size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads);
 void conv2d_forward(const struct conv2d *g, size_t n, const float *x, const float *weight,
                     const struct conv2d_epilogue *epilogue, float *y, void *workspace, int threads);
 
-/* dx (n, h, w, c) from dy (n, oh, ow, oc); overwritten. */
-void conv2d_backward_input(const struct conv2d *g, size_t n, const float *dy, const float *weight, float *dx,
-                           void *workspace, int threads);
+/* dx (n, h, w, c) from dy (n, oh, ow, oc); overwritten. Where x is the output of a relu, given as
+ * `relu_output`, dx is the gradient of the relu's input; else NULL. */
+void conv2d_backward_input(const struct conv2d *g, size_t n, const float *dy, const float *weight,
+                           const float *relu_output, float *dx, void *workspace, int threads);
 
 /* Adds to dweight and, where not NULL, to dbias. */
 void conv2d_backward_weight(const struct conv2d *g, size_t n, const float *x, const float *dy, float *dweight,

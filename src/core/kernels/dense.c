@@ -79,14 +79,17 @@ static void large_backward_input(size_t n, size_t in, size_t out, const float *d
     }
 }
 
-void dense_backward_input(const struct dense *g, size_t n, const float *dy, const float *weight, float *dx,
-                          void *workspace, int threads)
+void dense_backward_input(const struct dense *g, size_t n, const float *dy, const float *weight,
+                          const float *relu_output, float *dx, void *workspace, int threads)
 {
     struct conv2d c = convolution(g);
-    if (is_large(g))
-        large_backward_input(n, g->in, g->out, dy, weight, dx, threads);
-    else
-        conv2d_backward_input(&c, n, dy, weight, dx, workspace, threads);
+    if (!is_large(g)) {
+        conv2d_backward_input(&c, n, dy, weight, relu_output, dx, workspace, threads);
+        return;
+    }
+    large_backward_input(n, g->in, g->out, dy, weight, dx, threads);
+    if (relu_output)
+        relu_backward(n * g->in, relu_output, dx, dx, threads);
 }
 
 /* dweight of inputs first .. first+columns-1 from some samples: tiles of a few outputs' rows, where they

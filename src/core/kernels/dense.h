@@ -16,9 +16,9 @@ size_t dense_workspace(const struct dense *g, size_t n, int threads);
 void dense_forward(const struct dense *g, size_t n, const float *x, const float *weight,
                    const struct conv2d_epilogue *epilogue, float *y, void *workspace, int threads);
 
-/* dx (n, in), overwritten, from dy (n, out). */
-void dense_backward_input(const struct dense *g, size_t n, const float *dy, const float *weight, float *dx,
-                          void *workspace, int threads);
+/* dx (n, in), overwritten, from dy (n, out); relu_output as in conv2d_backward_input. */
+void dense_backward_input(const struct dense *g, size_t n, const float *dy, const float *weight,
+                          const float *relu_output, float *dx, void *workspace, int threads);
 
 /* Adds to dweight and, where not NULL, to dbias. */
 void dense_backward_weight(const struct dense *g, size_t n, const float *x, const float *dy, float *dweight,

@@ -64,6 +64,11 @@ static inline vector relu(vector v)
     return (vector)((vector_mask)v & ~(v < 0));
 }
 
+static inline vector where_positive(vector v, vector output)
+{
+    return (vector)((vector_mask)v & ~(output <= 0));
+}
+
 /* How the rows of a lie, which makes three loops. */
 enum access {
     CHANNELS, /* anywhere, and a run goes over neighbouring floats: two at a time, for each address is then
@@ -146,9 +151,14 @@ static inline __attribute__((always_inline)) void finish(const struct tile_produ
     UNROLL
     for (size_t m = 0; m < rows; m++) {
         UNROLL
-        for (size_t v = 0; v < vectors; v++)
-            store_part(c[m] + v * TILE_VECTOR, p->relu ? relu(sum[m][v]) : sum[m][v],
-                       v + 1 == vectors ? rest : 0);
+        for (size_t v = 0; v < vectors; v++) {
+            float *to = c[m] + v * TILE_VECTOR;
+            size_t part = v + 1 == vectors ? rest : 0;
+            vector result = p->relu ? relu(sum[m][v]) : sum[m][v];
+            if (p->relu_output)
+                result = where_positive(result, load_part(p->relu_output + (to - p->origin), part));
+            store_part(to, result, part);
+        }
     }
 }
 

@@ -26,6 +26,9 @@ struct tile_product {
     bool adjacent;     /* a[m] is a[0] + m for all rows: only a[0] is looked at */
     bool accumulate;   /* start from c itself, in place of bias */
     bool relu;         /* negative results become 0 */
+    /* The gradient of a relu: a result c[m][j] becomes 0 where the relu's output, which is as far from
+     * `relu_output` as c[m] + j from `origin`, is not positive. NULL: not wanted. */
+    const float *relu_output, *origin;
 };
 
 /* rows 1 .. tile_kernel.rows, columns 1 .. 2 * tile_kernel.vector. Of b, whole vectors are read; of c only
