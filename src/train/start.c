@@ -66,8 +66,15 @@ static enum status check_folder(const struct start *start, const char *folder)
     char newer[1024];
     bool used;
     enum status status = checkpoint_folder_used(folder, &used);
-    if (status || !used || start->overwrite)
+    if (status || !used)
         return status;
+    if (start->overwrite && !start->resume && lies_in(start->checkpoint, folder))
+        return status_set(
+            STATUS_USAGE,
+            "%s lies in %s, which --overwrite clears: choose another run.output, or move the file",
+            start->checkpoint, folder);
+    if (start->overwrite)
+        return STATUS_OK;
     if (!start->resume)
         return status_set(
             STATUS_CHECKPOINT,

@@ -16,8 +16,8 @@ struct start {
 /* Collective: rank 0 looks, all know. What the user asks for: `resume` NULL: a new run, "": go on from the
  * newest checkpoint of the output folder, else from that file; `init` NULL or a file for the first weights.
  * Finds and verifies the checkpoint, checks that the configuration may go on from it, and that the output
- * folder is free: of any run for a new one, of other runs and of newer checkpoints for one that goes on.
- * STATUS_USAGE or STATUS_CHECKPOINT. */
+ * folder is free: of any run for a new one, of other runs and of newer checkpoints for one that goes on. What
+ * `overwrite` lets go must not hold the first weights. STATUS_USAGE or STATUS_CHECKPOINT. */
 enum status start_find(struct start *start, const struct comm *comm, const struct config *config,
                        const char *resume, bool overwrite, const char *init);
 

@@ -205,6 +205,9 @@ expect_error 4 'run|--resume|--overwrite' cnn-train ok.ini
 expect_exit 0 cnn-train --overwrite --steps 2 ok.ini
 [ "$(readlink run/latest.h5)" = step-00000002.h5 ] || fail "--overwrite: latest.h5 is $(readlink run/latest.h5)"
 [ ! -e run/step-00000003.h5 ] || fail "--overwrite left a checkpoint of the run before"
+# Not where it would take the weights away that the new run begins with.
+expect_error 2 'run/latest.h5|--overwrite' cnn-train --overwrite --init run/latest.h5 ok.ini
+expect_error 2 'run/step-00000002.h5|--overwrite' cnn-train --overwrite --init "$PWD/run/step-00000002.h5" ok.ini
 : >occupied
 expect_error 4 'occupied' cnn-train --set run.output=occupied ok.ini
 expect_error 4 'occupied' cnn-train --set run.output=occupied/below ok.ini
