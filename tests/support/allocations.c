@@ -42,7 +42,7 @@ static void note(const void *caller)
     Dl_info info;
     if (!atomic_load(&counting))
         return;
-    if (dladdr(caller, &info) && (strstr(info.dli_fname, "libgomp") || strstr(info.dli_fname, "libopenblas")))
+    if (dladdr(caller, &info) && strstr(info.dli_fname, "libgomp"))
         return;
     atomic_fetch_add(&count, 1);
 }

@@ -1,8 +1,7 @@
 #pragma once
-/* Counts what is taken from the heap by our own code and by libraries that it calls. Not counted is what two
- * of them take and give back within a call, which we cannot change: GCC's OpenMP run-time makes a structure
- * of 1.5 KB for every region of one thread, and OpenBLAS 0.3.21 on processors with AVX-512 a buffer for small
- * products whose width is no multiple of 16. */
+/* Counts what is taken from the heap by our own code and by libraries that it calls, such as OpenBLAS. Not
+ * counted is what GCC's OpenMP run-time takes for itself: it makes and frees a structure of 1.5 KB for every
+ * region of one thread. */
 #include <stdbool.h>
 #include <stddef.h>
 
