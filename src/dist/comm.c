@@ -19,7 +19,8 @@ enum status comm_create(struct comm *comm, int *argc, char ***argv)
         if (MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS)
             return status_set(STATUS_INTERNAL, "MPI did not start");
         comm->world = MPI_COMM_WORLD;
-        comm->threads = provided == MPI_THREAD_MULTIPLE;
+        MPI_Allreduce(MPI_IN_PLACE, &provided, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+        comm->threads = provided >= MPI_THREAD_MULTIPLE;
         MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank);
         MPI_Comm_size(MPI_COMM_WORLD, &comm->size);
     }

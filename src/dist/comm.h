@@ -1,6 +1,7 @@
 #pragma once
-/* The ranks of a job. A program that was not started by mpirun or srun is a job of one rank and never touches
- * MPI, so that it starts at once and needs no daemon. */
+/* The ranks of a job. Functions here are for the thread that started MPI; what MPI finds wrong ends the job.
+ * A program that was not started by mpirun or srun is a job of one rank and never touches MPI, so that it
+ * starts at once and needs no daemon. */
 #include "core/status.h"
 #include "dist/launcher.h"
 
@@ -18,7 +19,7 @@ struct comm {
     char host[COMM_HOST_MAX];
     MPI_Comm world; /* all ranks; MPI_COMM_NULL where MPI was not started */
     struct launcher launcher;
-    bool threads;        /* any thread may call MPI at any time (MPI_THREAD_MULTIPLE) */
+    bool threads;        /* on all ranks any thread may call MPI at any time (MPI_THREAD_MULTIPLE) */
     struct watch *watch; /* is told when this rank waits for others here; NULL: nobody watches; borrowed */
 };
 
@@ -33,8 +34,8 @@ void comm_destroy(struct comm *comm);
 /* Collective: the bytes of rank `root` become everybody's. Any number of them. */
 void comm_broadcast(const struct comm *comm, int root, void *data, size_t bytes);
 
-/* Collective: sums over all ranks, in place. Counts are exact; of doubles, as many as are not 0 on one rank
- * only. */
+/* Collective: sums over all ranks, in place. Counts are exact; so is a sum of doubles of which one rank's at
+ * most is not 0. */
 void comm_sum_counts(const struct comm *comm, uint64_t *counts, size_t count);
 void comm_sum_doubles(const struct comm *comm, double *values, size_t count);
 

@@ -1,5 +1,7 @@
 #include "dist/node.h"
 
+#include "dist/watch.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,18 +22,17 @@ static void count_nodes(struct node *node, const struct comm *comm)
     node_broadcast(node, &node->index, sizeof node->index);
 }
 
-enum status node_create(struct node *node, const struct comm *comm)
+void node_create(struct node *node, const struct comm *comm)
 {
-    *node = (struct node){.comm = MPI_COMM_NULL, .size = 1, .count = 1};
+    *node = (struct node){.comm = MPI_COMM_NULL, .size = 1, .count = 1, .watch = comm->watch};
     if (comm->world == MPI_COMM_NULL)
-        return STATUS_OK;
-    if (MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node->comm) !=
-        MPI_SUCCESS)
-        return status_set(STATUS_INTERNAL, "MPI does not tell which ranks share a host");
+        return;
+    enum watch_phase before = watch_wait_begin(node->watch);
+    MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node->comm);
+    watch_wait_end(node->watch, before);
     MPI_Comm_rank(node->comm, &node->rank);
     MPI_Comm_size(node->comm, &node->size);
     count_nodes(node, comm);
-    return STATUS_OK;
 }
 
 void node_destroy(struct node *node)
@@ -43,8 +44,11 @@ void node_destroy(struct node *node)
 
 void node_broadcast(const struct node *node, void *data, int bytes)
 {
-    if (node->size > 1)
-        MPI_Bcast(data, bytes, MPI_BYTE, 0, node->comm);
+    if (node->size == 1)
+        return;
+    enum watch_phase before = watch_wait_begin(node->watch);
+    MPI_Bcast(data, bytes, MPI_BYTE, 0, node->comm);
+    watch_wait_end(node->watch, before);
 }
 
 /* Rank 0's status and message become those of all. */
@@ -106,14 +110,16 @@ static enum status take_pages(void *data, size_t bytes)
 /* With errors that come back instead of ending the job. */
 static enum status allocate(const struct node *node, size_t bytes, void **base, MPI_Win *window)
 {
-    MPI_Errhandler before;
-    MPI_Comm_get_errhandler(node->comm, &before);
+    MPI_Errhandler handler;
+    enum watch_phase before = watch_wait_begin(node->watch);
+    MPI_Comm_get_errhandler(node->comm, &handler);
     MPI_Comm_set_errhandler(node->comm, MPI_ERRORS_RETURN);
     int failed = MPI_Win_allocate_shared(node->rank == 0 ? (MPI_Aint)bytes : 0, 1, MPI_INFO_NULL, node->comm,
                                          base, window) != MPI_SUCCESS;
-    MPI_Comm_set_errhandler(node->comm, before);
-    MPI_Errhandler_free(&before);
+    MPI_Comm_set_errhandler(node->comm, handler);
+    MPI_Errhandler_free(&handler);
     MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, node->comm);
+    watch_wait_end(node->watch, before);
     return failed ? status_set(STATUS_INTERNAL, "MPI cannot share memory between the ranks of a host")
                   : STATUS_OK;
 }
@@ -146,9 +152,11 @@ enum status node_memory_create(struct node_memory *memory, const struct node *no
 
 void node_memory_publish(const struct node_memory *memory, const struct node *node)
 {
+    enum watch_phase before = watch_wait_begin(node->watch);
     MPI_Win_sync(memory->window);
     MPI_Barrier(node->comm);
     MPI_Win_sync(memory->window);
+    watch_wait_end(node->watch, before);
 }
 
 void node_memory_destroy(struct node_memory *memory)

@@ -6,11 +6,12 @@ struct node {
     MPI_Comm comm;  /* this host's ranks, in the order of their ranks in the job; MPI_COMM_NULL where MPI was
                        not started */
     int rank, size; /* of this process among them */
-    int index, count; /* the host's number, in the order of their first ranks, and how many there are */
+    int index, count;    /* the host's number, in the order of their first ranks, and how many there are */
+    struct watch *watch; /* the job's, which is told of waits here as well; borrowed */
 };
 
 /* Collective over the job; ends with node_destroy, which is collective too. */
-enum status node_create(struct node *node, const struct comm *comm);
+void node_create(struct node *node, const struct comm *comm);
 void node_destroy(struct node *node);
 
 /* Collective over the node: what its rank 0 has becomes what all have. */

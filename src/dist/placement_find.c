@@ -1,6 +1,8 @@
 #include "core/log.h"
 #include "dist/placement.h"
 
+#include "dist/watch.h"
+
 #include <omp.h>
 #include <stdlib.h>
 
@@ -55,6 +57,7 @@ enum status placement_find(struct placement *placement, const struct comm *comm,
         comm, reports && ranks ? STATUS_OK : status_no_memory("the ranks' cores", size * sizeof *reports));
     if (status)
         goto done;
+    enum watch_phase before = watch_wait_begin(comm->watch);
     MPI_Allgather(&mine, sizeof mine, MPI_BYTE, reports, sizeof mine, MPI_BYTE, node->comm);
     struct placement_host host = {.ranks = ranks, .size = size};
     for (size_t i = 0; i < size; i++) {
@@ -66,6 +69,7 @@ enum status placement_find(struct placement *placement, const struct comm *comm,
     placement->threads = (int)ranks[node->rank].threads;
     MPI_Allreduce(&placement->threads, &placement->fewest, 1, MPI_INT, MPI_MIN, comm->world);
     MPI_Allreduce(&placement->threads, &placement->most, 1, MPI_INT, MPI_MAX, comm->world);
+    watch_wait_end(comm->watch, before);
     warn(comm, node, &host);
 done:
     free(reports);

@@ -42,7 +42,7 @@ static void *work(void *user)
     free(start);
     pthread_mutex_lock(&r->mutex);
     while (!r->quit) {
-        if (r->buckets_reduced == r->buckets_ready) {
+        if (r->buckets_reduced >= r->buckets_ready) {
             pthread_cond_wait(&r->changed, &r->mutex);
             continue;
         }
@@ -73,6 +73,8 @@ static enum status start_thread(struct reducer *r, void (*on_thread)(void))
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!r->has_thread) {
         free(start);
+        pthread_cond_destroy(&r->changed);
+        pthread_mutex_destroy(&r->mutex);
         return status_set(STATUS_INTERNAL, "the communication thread could not be started");
     }
     return STATUS_OK;
@@ -86,10 +88,10 @@ enum status reducer_create(struct reducer *r, const struct comm *comm, const str
     if (overlap == OVERLAP_YES && comm->size > 1 && !comm->threads)
         return status_set(STATUS_USAGE,
                           "overlap = yes: this MPI takes calls from one thread only; use auto or no");
-    if (!comm->threads)
+    if (r->alone || !comm->threads)
         r->choice = OVERLAP_NO;
     enum status status = allreduce_create(&r->allreduce, ops, comm, shards);
-    if (!status && !r->alone && r->choice != OVERLAP_NO)
+    if (!status && r->choice != OVERLAP_NO)
         status = comm_agree(comm, start_thread(r, on_thread));
     if (status)
         reducer_destroy(r);
@@ -116,7 +118,11 @@ void reducer_start(struct reducer *r, float *array)
     r->array = array;
     r->overlaps = r->choice == OVERLAP_YES || (r->choice == OVERLAP_AUTO && r->steps % 2 == 0);
     r->started = r->alone ? 0 : MPI_Wtime();
+    if (r->has_thread)
+        pthread_mutex_lock(&r->mutex);
     r->buckets_reduced = r->buckets_ready = 0;
+    if (r->has_thread)
+        pthread_mutex_unlock(&r->mutex);
     atomic_store(&r->allreduce.patient, r->overlaps);
 }
 

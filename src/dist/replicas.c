@@ -1,5 +1,7 @@
 #include "dist/replicas.h"
 
+#include "dist/watch.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +21,9 @@ static uint64_t combine(const uint64_t *digests, size_t count)
 static bool same_everywhere(const struct comm *comm, uint64_t number)
 {
     uint64_t common[2] = {number, ~number};
+    enum watch_phase before = watch_wait_begin(comm->watch);
     MPI_Allreduce(MPI_IN_PLACE, common, 2, MPI_UINT64_T, MPI_BAND, comm->world);
+    watch_wait_end(comm->watch, before);
     return common[0] == ~common[1];
 }
 
@@ -97,8 +101,10 @@ static enum status gather(const struct comm *comm, const uint64_t *digests, size
     char *strings = (char *)*hosts + pointers;
     for (size_t r = 0; r < size; r++)
         (*hosts)[r] = strings + r * COMM_HOST_MAX;
+    enum watch_phase before = watch_wait_begin(comm->watch);
     MPI_Allgather(comm->host, COMM_HOST_MAX, MPI_CHAR, strings, COMM_HOST_MAX, MPI_CHAR, comm->world);
     MPI_Allgather(digests, (int)count, MPI_UINT64_T, *all, (int)count, MPI_UINT64_T, comm->world);
+    watch_wait_end(comm->watch, before);
     return STATUS_OK;
 }
 

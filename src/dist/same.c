@@ -1,5 +1,7 @@
 #include "dist/same.h"
 
+#include "dist/watch.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,8 +114,11 @@ enum status same_check(const struct comm *comm, const struct same_item *items, s
     bool memory = digests && hosts;
     enum status status =
         comm_agree(comm, memory ? STATUS_OK : status_no_memory("the hosts' names", size * sizeof *hosts));
-    if (!status)
+    if (!status) {
+        enum watch_phase before = watch_wait_begin(comm->watch);
         status = compare(comm, items, count, digests, hosts);
+        watch_wait_end(comm->watch, before);
+    }
     free(digests);
     free(hosts);
     return status;

@@ -266,22 +266,18 @@ static void gather_hosts(struct watcher *w, const struct comm *comm)
     w->report.hosts = w->hosts;
 }
 
-static bool threads_everywhere(const struct comm *comm)
-{
-    int threads = comm->threads;
-    MPI_Allreduce(MPI_IN_PLACE, &threads, 1, MPI_INT, MPI_MIN, comm->world);
-    if (!threads && log_is_speaker())
-        log_warn(
-            "ranks that do not arrive are not watched for: this MPI does not let several threads call it");
-    return threads;
-}
-
 enum status watch_create(struct watch *watch, const struct comm *comm, double warn, double abort_after)
 {
     atomic_init(&watch->place, 0);
     watch->watcher = NULL;
-    if (comm->size == 1 || (warn <= 0 && abort_after <= 0) || !threads_everywhere(comm))
+    if (comm->size == 1 || (warn <= 0 && abort_after <= 0))
         return STATUS_OK;
+    if (!comm->threads) {
+        if (log_is_speaker())
+            log_warn("ranks that do not arrive are not watched for: this MPI does not let several threads "
+                     "call it");
+        return STATUS_OK;
+    }
     struct watcher *w = watcher_create(watch, comm);
     enum status status = w ? STATUS_OK : status_no_memory("the watch", (size_t)comm->size * COMM_HOST_MAX);
     status = comm_agree(comm, status);
@@ -343,4 +339,10 @@ void watch_wait_end(struct watch *watch, enum watch_phase before)
 {
     if (watch)
         watch_phase(watch, before, watch_place_step(place_of(watch)));
+}
+
+void watch_enter(struct watch *watch, enum watch_phase phase)
+{
+    if (watch)
+        watch_phase(watch, phase, watch_place_step(place_of(watch)));
 }

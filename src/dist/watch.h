@@ -33,6 +33,9 @@ void watch_destroy(struct watch *watch);
  * be called by one thread at a time. */
 void watch_phase(struct watch *watch, enum watch_phase phase, uint64_t step);
 
+/* Another phase of the same step. NULL: nobody watches. */
+void watch_enter(struct watch *watch, enum watch_phase phase);
+
 /* Between the two the rank waits for the others (WATCH_AGREE), and is then where it was before, which the
  * first returns and the second is given. NULL: nobody watches. To be called by one thread at a time, as
  * watch_phase. */

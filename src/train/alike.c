@@ -1,6 +1,7 @@
 #include "train/alike.h"
 
 #include "core/build_info.h"
+#include "core/log.h"
 #include "dist/same.h"
 #include "io/digest.h"
 
@@ -46,6 +47,15 @@ enum status alike_config(const struct comm *comm, const struct config *config)
     }
     free(text);
     return status;
+}
+
+void alike_instructions(const struct comm *comm, const char *name)
+{
+    const struct same_item item = {"instruction set", STATUS_USAGE, text_digest(name)};
+    if (same_check(comm, &item, 1) && log_is_speaker())
+        log_warn(
+            "%s; other hosts will give other bits, unless the environment variable CNN_ISA names one for all",
+            status_message());
 }
 
 enum status alike_data(const struct comm *comm, const struct dataset_split *train,

@@ -16,6 +16,10 @@ enum status alike_options(const struct comm *comm, uint64_t digest);
 /* The configuration in effect; the data's path alone may be another one on another host. STATUS_USAGE. */
 enum status alike_config(const struct comm *comm, const struct config *config);
 
+/* The instruction set that the innermost loops use: only a warning, from rank 0, because every rank gets the
+ * same sums, but the same run on other hosts has other bits. */
+void alike_instructions(const struct comm *comm, const char *name);
+
 /* What the data holds. `test` NULL: there is none. STATUS_DATA. */
 enum status alike_data(const struct comm *comm, const struct dataset_split *train,
                        const struct dataset_split *test);

@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "dist/shard.h"
+#include "dist/watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,7 @@ enum status evaluation_run(const struct network *network, const struct comm *com
     size_t k = network_outputs(network), batch = network->batch, batches = (split->count + batch - 1) / batch;
     struct range own = shard_owned(batches, (size_t)comm->size, (size_t)comm->rank);
     struct work work = {0};
+    watch_enter(comm->watch, WATCH_EVALUATE);
     *sum = (struct loss_sum){0};
     if (normalization->channels != split->shape.c)
         return status_set(STATUS_DATA, "%s: /%s/images have %zu channels, the network was trained with %zu",

@@ -66,39 +66,63 @@ static bool look_at_losses(const struct step *step, struct range samples, struct
     return true;
 }
 
-/* The gradient of one sample alone: forward anew, because backward works in place, with the loss's gradient
- * zero for the others. */
-static bool gradient_is_finite(struct step *step, size_t shard, struct range samples, size_t i,
-                               uint64_t number, size_t batch, step_source *source, void *user)
+/* What is to be done once more, with one shard. */
+struct retry {
+    struct step *step;
+    size_t shard;
+    struct range samples;
+    uint64_t number;
+    size_t batch;
+    step_source *source;
+    void *user;
+};
+
+/* The gradient that samples first .. first+count-1 of the shard have without the others, whose gradient of
+ * the loss is set to zero. Forward is done anew, because backward works in place. */
+static const float *gradient_of(const struct retry *r, size_t first, size_t count)
 {
-    struct network *network = step->network;
+    struct network *network = r->step->network;
     const struct layer *last = network_last(network);
     size_t k = last->out.c;
     struct loss_sum loss;
-    float *gradients = tree_sum_next(&step->sum);
-    struct pass pass = step_forward(step, shard, samples, number, batch, gradients, source, user, &loss);
-    for (size_t j = 0; j < samples.count; j++)
-        if (j != i)
-            memset(last->dx[0] + j * k, 0, k * sizeof(float));
+    float *gradients = tree_sum_next(&r->step->sum);
+    struct pass pass = step_forward(r->step, r->shard, r->samples, r->number, r->batch, gradients, r->source,
+                                    r->user, &loss);
+    for (size_t i = 0; i < r->samples.count; i++)
+        if (i < first || i >= first + count)
+            memset(last->dx[0] + i * k, 0, k * sizeof(float));
     network_backward(network, &pass, NULL, NULL);
-    return all_finite(gradients, network->parameter_count);
+    return gradients;
+}
+
+/* A sample that spoils the gradient alone, by halving: at most 2 log2(n) passes over the shard. The count of
+ * samples where a half that does it has none. */
+static size_t find_sample(const struct retry *r)
+{
+    size_t first = 0, count = r->samples.count, parameters = r->step->network->parameter_count;
+    while (count > 1) {
+        size_t half = count / 2;
+        if (all_finite(gradient_of(r, first, half), parameters)) {
+            first += half;
+            half = count - half;
+            if (all_finite(gradient_of(r, first, half), parameters))
+                return r->samples.count;
+        }
+        count = half;
+    }
+    return first;
 }
 
 /* True where the shard's gradient is not finite. */
-static bool look_at_gradient(struct step *step, size_t shard, struct range samples, uint64_t number,
-                             size_t batch, step_source *source, void *user, struct fault *fault)
+static bool look_at_gradient(const struct retry *r, struct fault *fault)
 {
-    struct loss_sum loss;
-    float *gradients = tree_sum_next(&step->sum);
-    struct pass pass = step_forward(step, shard, samples, number, batch, gradients, source, user, &loss);
-    network_backward(step->network, &pass, NULL, NULL);
-    const struct layer *layer = bad_gradient(step->network, gradients);
+    const struct layer *layer = bad_gradient(r->step->network, gradient_of(r, 0, r->samples.count));
     if (!layer)
         return false;
     note_layer(fault, layer);
-    for (size_t i = 0; i < samples.count && fault->sample_count < FAULT_SAMPLES_MAX; i++)
-        if (!gradient_is_finite(step, shard, samples, i, number, batch, source, user))
-            note_sample(fault, samples.first + i);
+    size_t sample = find_sample(r);
+    if (sample < r->samples.count)
+        note_sample(fault, r->samples.first + sample);
     return true;
 }
 
@@ -113,10 +137,12 @@ static bool look(struct step *step, bool gradient, uint64_t number, size_t batch
         if (samples.count == 0)
             continue;
         fault->shard = shard;
-        if (gradient && look_at_gradient(step, shard, samples, number, batch, source, user, fault))
-            return true;
-        if (gradient)
+        if (gradient) {
+            struct retry retry = {step, shard, samples, number, batch, source, user};
+            if (look_at_gradient(&retry, fault))
+                return true;
             continue;
+        }
         step_forward(step, shard, samples, number, batch, NULL, source, user, &loss);
         if (look_at_losses(step, samples, loss, fault))
             return true;

@@ -6,13 +6,12 @@
 enum { FAULT_SAMPLES_MAX = 8, FAULT_TEXT_MAX = 768 };
 
 struct fault {
-    bool gradient; /* all outputs and losses were finite, a gradient was not */
-    char
-        layer[LAYER_NAME_MAX]; /* the first layer whose output, or the last whose gradient is not; "": none */
-    int rank;                  /* that met it; -1: none did alone, the sum over shards overflowed */
-    char host[COMM_HOST_MAX];  /* of that rank */
+    bool gradient;              /* all outputs and losses were finite, a gradient was not */
+    char layer[LAYER_NAME_MAX]; /* first whose output, or last whose gradient is not; "": none */
+    int rank;                   /* that met it; -1: none did alone, the sum over shards overflowed */
+    char host[COMM_HOST_MAX];   /* of that rank */
     size_t shard;
-    size_t sample_count;               /* how many of the shard's samples do it; 0: only together */
+    size_t sample_count;               /* samples that are known to do it; 0: none alone */
     size_t samples[FAULT_SAMPLES_MAX]; /* the first of them, as positions in the batch */
 };
 

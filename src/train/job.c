@@ -1,6 +1,7 @@
 #include "train/job.h"
 
 #include "core/denormals.h"
+#include "core/kernels/isa.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "dist/tree_sum.h"
@@ -22,8 +23,7 @@ static enum status read_data(struct job *job)
 {
     const char *path = job->config->data.file;
     struct data_source source = {job->comm, &job->node, path, job->config->data.share};
-    if (job->comm->watch)
-        watch_phase(job->comm->watch, WATCH_READ, 0);
+    watch_enter(job->comm->watch, WATCH_READ);
     enum status status = shared_data_read(&source, "train", &job->train, &job->train_memory, NULL);
     if (!status)
         status = shared_data_read(&source, "test", &job->test, &job->test_memory, &job->has_test);
@@ -79,8 +79,9 @@ static enum status place(struct job *job)
     const struct comm *comm = job->comm;
     int threads = omp_get_max_threads();
     job->placement = (struct placement){threads, threads, threads};
-    enum status status = node_create(&job->node, comm);
-    if (!status && comm->world != MPI_COMM_NULL)
+    enum status status = STATUS_OK;
+    node_create(&job->node, comm);
+    if (comm->world != MPI_COMM_NULL)
         status = placement_find(&job->placement, comm, &job->node);
     job->threads = job->placement.threads;
     omp_set_num_threads(job->threads);
@@ -106,6 +107,8 @@ enum status job_open(struct job *job, const struct comm *comm, const struct conf
     status = comm_agree(comm, status);
     if (status)
         job_close(job);
+    else
+        alike_instructions(comm, isa_choose()->name);
     return status;
 }
 

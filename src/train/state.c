@@ -120,7 +120,9 @@ enum status state_write(struct state *s, const char *config_text, bool best)
         .config_text = config_text,
         .threads = s->job->threads,
     };
-    enum status status = STATUS_OK;
+    enum status status = state_compare(s);
+    if (status)
+        return status;
     if (s->job->comm->rank == 0)
         status = checkpoint_write(c->run.output, &content, best, s->checkpoint);
     if (!status && s->job->comm->rank == 0)
@@ -165,13 +167,20 @@ enum status state_load(const struct comm *comm, const char *path, struct network
     return STATUS_OK;
 }
 
-/* A layer's parameters lie side by side. */
-static uint64_t layer_digest(const struct layer *layer, const float *parameters)
+/* Of a layer's parameters, which lie side by side, and of the optimizer's slots for them. */
+static uint64_t layer_digest(const struct state *s, const struct layer *layer)
 {
-    size_t floats = 0;
+    uint64_t digests[1 + OPTIMIZER_SLOTS_MAX];
+    size_t floats = 0, slots = s->optimizer->ops->slot_count;
     for (size_t p = 0; p < layer->parameter_count; p++)
         floats += layer->parameters[p].count;
-    return floats ? digest_bytes(parameters + layer->parameters[0].offset, floats * sizeof *parameters) : 0;
+    if (floats == 0)
+        return 0;
+    for (size_t i = 0; i <= slots; i++) {
+        const float *array = i == 0 ? s->network->parameters : s->optimizer->slots[i - 1];
+        digests[i] = digest_bytes(array + layer->parameters[0].offset, floats * sizeof *array);
+    }
+    return digest_bytes(digests, (1 + slots) * sizeof *digests);
 }
 
 enum status state_compare(const struct state *s)
@@ -181,7 +190,7 @@ enum status state_compare(const struct state *s)
     if (s->job->comm->size == 1)
         return STATUS_OK;
     for (size_t i = 0; i < network->layer_count; i++)
-        s->layer_digests[i] = layer_digest(&network->layers[i], network->parameters);
+        s->layer_digests[i] = layer_digest(s, &network->layers[i]);
     snprintf(what, sizeof what, "weights after step %llu", (unsigned long long)s->progress.step);
     return replicas_compare(s->job->comm, what, s->layer_digests, s->layer_names, network->layer_count);
 }

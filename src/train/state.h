@@ -28,10 +28,10 @@ void state_destroy(struct state *state);
 enum status state_load(const struct comm *comm, const char *path, struct network *network,
                        struct normalization *normalization);
 
-/* Collective. Writes a checkpoint into the output folder and removes those that are too many. `best`: the
- * link best.h5 is to point to it. */
+/* Collective. Compares the ranks, then writes a checkpoint into the output folder and removes those that are
+ * too many. `best`: the link best.h5 is to point to it. */
 enum status state_write(struct state *state, const char *config_text, bool best);
 
-/* Collective. Compares the weights of all ranks, which must have the same bits. STATUS_INTERNAL: they have
- * not; names the rank, its host, and the first layer that differs. */
+/* Collective. Compares the weights and slots of all ranks, which must have the same bits. STATUS_INTERNAL:
+ * they have not; names the rank, its host, and the first layer that differs. */
 enum status state_compare(const struct state *state);

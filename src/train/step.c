@@ -1,6 +1,7 @@
 #include "train/step.h"
 
 #include "core/denormals.h"
+#include "dist/watch.h"
 
 #include <math.h>
 
@@ -15,6 +16,7 @@ enum status step_create(struct step *step, struct network *network, struct optim
     *step = (struct step){.network = network,
                           .optimizer = optimizer,
                           .settings = *settings,
+                          .watch = comm->watch,
                           .owned = shard_owned(settings->shards, (size_t)comm->size, (size_t)comm->rank)};
     size_t levels = tree_sum_levels(step->owned.count), count = network->parameter_count + STEP_TAIL_COUNT;
     size_t outputs = network_outputs(network);
@@ -40,17 +42,11 @@ void step_destroy(struct step *step)
     *step = (struct step){0};
 }
 
-static void enter(const struct step *step, enum step_phase phase)
-{
-    if (step->on_phase)
-        step->on_phase(step->on_phase_user, phase);
-}
-
 struct pass step_forward(struct step *step, size_t shard, struct range samples, uint64_t number, size_t batch,
                          float *gradients, step_source *source, void *user, struct loss_sum *loss)
 {
     struct network *network = step->network;
-    enter(step, STEP_READ);
+    watch_enter(step->watch, WATCH_READ);
     source(user, samples.first, samples.count, network->x, step->classes, step->values);
     struct pass pass = network_pass(network, samples.count);
     pass.training = true;
@@ -58,7 +54,7 @@ struct pass step_forward(struct step *step, size_t shard, struct range samples, 
     pass.shard = (uint32_t)shard;
     pass.step = (uint32_t)number;
     pass.gradients = gradients;
-    enter(step, STEP_FORWARD);
+    watch_enter(step->watch, WATCH_FORWARD);
     network_forward(network, &pass);
     *loss = network_loss(network, &pass, (struct labels){step->classes, step->values}, 1.0f / (float)batch);
     return pass;
@@ -113,7 +109,7 @@ static void take_shard(struct step *step, size_t index, uint64_t number, size_t 
         struct loss_sum loss;
         struct pass pass = step_forward(step, shard, samples, number, batch, gradients, source, user, &loss);
         write_tail(tail, loss);
-        enter(step, STEP_BACKWARD);
+        watch_enter(step->watch, WATCH_BACKWARD);
         network_backward(step->network, &pass, completion ? on_ready : NULL, completion);
     }
     if (completion)
@@ -138,6 +134,8 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
     const struct network *network = step->network;
     float *gradients = tree_sum_result(&step->sum, step->owned.count);
     struct completion completion = {step, step->sum.count};
+    if (step->watch)
+        watch_phase(step->watch, WATCH_READ, number + 1); /* steps are named from 1 */
     reducer_start(&step->reducer, gradients);
     for (size_t i = 0; i < step->owned.count; i++)
         take_shard(step, i, number, batch, stop, i + 1 == step->owned.count ? &completion : NULL, source,
@@ -145,9 +143,9 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
     if (step->owned.count == 0)
         take_no_shard(step, stop);
     tree_sum_reset(&step->sum);
-    enter(step, STEP_REDUCE);
+    watch_enter(step->watch, WATCH_REDUCE);
     reducer_finish(&step->reducer);
-    enter(step, STEP_UPDATE);
+    watch_enter(step->watch, WATCH_UPDATE);
     result.loss = read_tail(network, gradients + network->parameter_count);
     result.stop = gradients[network->parameter_count + STEP_TAIL_STOP] > 0;
     result.gradient_norm = optimizer_norm(gradients, network->parameter_count, network->threads);

@@ -28,9 +28,6 @@ struct step_settings {
     enum overlap overlap;
 };
 
-/* Where a step is, for whoever watches. */
-enum step_phase { STEP_READ, STEP_FORWARD, STEP_BACKWARD, STEP_REDUCE, STEP_UPDATE };
-
 /* Gives the samples first .. first+n-1 of the step's batch: x (n, h, w, c), classes (n) or values (n,
  * outputs). Called once per shard. */
 typedef void step_source(void *user, size_t first, size_t n, float *x, int32_t *classes, float *values);
@@ -39,9 +36,8 @@ struct step {
     struct network *network;     /* borrowed; bound for training with at least the largest shard */
     struct optimizer *optimizer; /* borrowed */
     struct step_settings settings;
-    struct range owned;                                  /* shards that this rank does */
-    void (*on_phase)(void *user, enum step_phase phase); /* NULL: nobody watches */
-    void *on_phase_user;
+    struct range owned;  /* shards that this rank does */
+    struct watch *watch; /* the job's, which is told where the step is; borrowed; NULL: nobody watches */
 
     struct arena arena;
     struct tree_sum sum;

@@ -1,6 +1,7 @@
 #include "train/summary.h"
 
 #include "core/build_info.h"
+#include "core/kernels/isa.h"
 #include "core/log.h"
 #include "core/optimizer.h"
 #include "core/text.h"
@@ -109,9 +110,10 @@ static void print_ranks(const struct summary_run *run)
         log_print("%d to ", p->fewest);
     log_print("%d thread%s on ", p->most, p->most == 1 ? "" : "s");
     if (run->node->count > 1)
-        log_print("%d hosts\n", run->node->count);
+        log_print("%d hosts", run->node->count);
     else
-        log_print("%s\n", run->comm->host);
+        log_print("%s", run->comm->host);
+    log_print(", %s\n", isa_choose()->name);
 }
 
 static void print_batch(const struct summary_run *run)

@@ -115,23 +115,6 @@ static enum status check_weights(const struct trainer *t)
     return finite ? STATUS_OK : diverged_after(t, "weights are");
 }
 
-/* Where this rank is, for those that wait for it. Steps are named from 1. */
-static void enter(const struct trainer *t, enum watch_phase phase)
-{
-    if (t->job->comm->watch)
-        watch_phase(t->job->comm->watch, phase, t->progress->step + 1);
-}
-
-static void on_phase(void *user, enum step_phase phase)
-{
-    static const enum watch_phase phases[] = {[STEP_READ] = WATCH_READ,
-                                              [STEP_FORWARD] = WATCH_FORWARD,
-                                              [STEP_BACKWARD] = WATCH_BACKWARD,
-                                              [STEP_REDUCE] = WATCH_REDUCE,
-                                              [STEP_UPDATE] = WATCH_UPDATE};
-    enter(user, phases[phase]);
-}
-
 static void show_progress(struct trainer *t, size_t position)
 {
     read_clock(t);
@@ -200,7 +183,6 @@ static enum status test_epoch(struct trainer *t, struct loss_sum *test)
     *test = (struct loss_sum){0};
     if (!t->job->has_test)
         return STATUS_OK;
-    enter(t, WATCH_EVALUATE);
     enum status status = evaluation_run(&t->job->network, t->job->comm, &t->job->test,
                                         job_normalization(t->job), test, NULL, NULL);
     return status || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
@@ -228,7 +210,7 @@ static enum status finish_epoch(struct trainer *t)
     t->epoch_started = clock_seconds();
     t->epoch_samples_at_start = 0;
     display_epoch(&t->display, p->epoch, p->step, row.train, test, t->last_rate, images_per_s, shown, best);
-    enter(t, WATCH_CHECKPOINT);
+    watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
     bool due = c->checkpoint.every && p->epoch % c->checkpoint.every == 0;
     if (t->job->comm->rank == 0) /* first: what a resumed run repeats, it drops from the file */
         status = metrics_append(c->run.output, &row);
@@ -246,8 +228,8 @@ static enum status run_epochs(struct trainer *t)
         status = run_steps(t);
         if (!status && t->progress->samples_seen == (t->progress->epoch + 1) * t->job->train.count)
             status = finish_epoch(t);
-        else if (!status && !(status = check_weights(t))) {
-            enter(t, WATCH_CHECKPOINT);
+        else if (!status && !(status = comm_agree(t->job->comm, check_weights(t)))) {
+            watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
             status = state_write(&t->state, t->config_text, false);
         }
     }
@@ -294,8 +276,6 @@ static enum status prepare(struct trainer *t)
     status = comm_agree(job->comm, status);
     if (!status)
         status = step_create(&t->step, &job->network, &t->optimizer, job->comm, &step);
-    t->step.on_phase = on_phase;
-    t->step.on_phase_user = t;
     if (!status)
         status = state_create(&t->state, job, &t->optimizer, t->start);
     if (!status)
