@@ -198,8 +198,10 @@ int main(int argc, char **argv)
     if (comm_create(&bench.comm, &argc, &argv))
         abort();
     if (!parse(&bench.options, argc, argv) || bench.comm.size == 1) {
-        log_error("usage: mpirun -np RANKS bench_allreduce [--max BYTES] [--seconds S] [--segment FLOATS] "
-                  "[--patient], with 2 ranks or more");
+        if (bench.comm.rank == 0)
+            log_error(
+                "usage: mpirun -np RANKS bench_allreduce [--max BYTES] [--seconds S] [--segment FLOATS] "
+                "[--patient], with 2 ranks or more");
         comm_destroy(&bench.comm);
         return STATUS_USAGE;
     }

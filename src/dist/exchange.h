@@ -2,22 +2,21 @@
 /* One step of a collective: a part of an array of floats goes to one rank while another part comes from one.
  *
  * Both are cut into segments, one message each, so that a segment is added while the next ones travel, a
- * count never exceeds an int, and a rank needs memory for few segments only. Segment i of what arrives is
- * done with, and then segment i of what leaves; EXCHANGE_DEPTH of either are on their way meanwhile:
+ * count never exceeds an int, and a rank needs memory for few segments only. EXCHANGE_DEPTH messages of
+ * either kind are on their way at any time, receives posted first:
  *
- *   receive    [0]  [1]  [2]  [3] ...
- *   add             [0]  [1]  [2] ...
- *   send       [0]  [1]  [2]  [3] ...
+ *   receive    [0 1 2 3]  [4]  [5]  [6] ...
+ *   add                   [0]  [1]  [2] ...
+ *   send       [0 1 2 3]  [4]  [5]  [6] ...
  *
- * No two ranks need be at the same segment: what one waits for, the other has posted before it waited itself.
- */
+ * The ranks need not be at the same segment. */
 #include "dist/shard.h"
 
 #include <mpi.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
-enum { EXCHANGE_DEPTH = 2, EXCHANGE_SEGMENT_MAX = 1 << 28 };
+enum { EXCHANGE_DEPTH = 4, EXCHANGE_SEGMENT_MAX = 1 << 28 };
 
 /* The ranks, and what waiting and adding need. All borrowed. */
 struct exchange {
