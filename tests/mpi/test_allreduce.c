@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -111,7 +112,7 @@ static void *flip(void *user)
     struct flipper *flipper = user;
     for (bool patient = true; !atomic_load(&flipper->stop); patient = !patient) {
         atomic_store(flipper->patient, patient);
-        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+        usleep(100);
     }
     return NULL;
 }
@@ -134,6 +135,48 @@ static void test_patience(void **state)
             check(&allreduce, 1000);
         atomic_store(&flipper.stop, true);
         pthread_join(thread, NULL);
+        allreduce_destroy(&allreduce);
+    }
+}
+
+static void *become_patient(void *user)
+{
+    usleep(20000);
+    atomic_store((atomic_bool *)user, true);
+    return NULL;
+}
+
+/* The processor time of the calling thread, in seconds. */
+static double used_seconds(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec;
+}
+
+/* Whoever waits for rank 0, which is late, and is told to be patient while he waits, leaves the core alone.
+ */
+static void test_the_patient_leave_the_core(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"ring", "tree"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        if (!works(allreduce_find(names[n])))
+            continue;
+        struct allreduce allreduce;
+        pthread_t thread;
+        create(&allreduce, names[n], 0);
+        assert_int_equal(pthread_create(&thread, NULL, become_patient, &allreduce.patient), 0);
+        if (comm->rank == 0)
+            usleep(400000);
+        float *array = guarded(1000, integer);
+        double start = used_seconds();
+        allreduce_run(&allreduce, array + GUARD, 1000);
+        double used = used_seconds() - start;
+        pthread_join(thread, NULL);
+        free(array);
+        if (used > 0.15)
+            fail_msg("%s: %.0f of 400 ms were spent waiting", names[n], 1e3 * used);
         allreduce_destroy(&allreduce);
     }
 }
@@ -256,9 +299,13 @@ static void test_powers_of_two(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sums),          cmocka_unit_test(test_long),
-        cmocka_unit_test(test_patience),      cmocka_unit_test(test_beside_other_messages),
-        cmocka_unit_test(test_ranks_agree),   cmocka_unit_test(test_tree_is_the_fixed_tree),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_the_patient_leave_the_core),
+        cmocka_unit_test(test_beside_other_messages),
+        cmocka_unit_test(test_ranks_agree),
+        cmocka_unit_test(test_tree_is_the_fixed_tree),
         cmocka_unit_test(test_powers_of_two),
     };
     return mpi_group_run(argc, argv, tests);
