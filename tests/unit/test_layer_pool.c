@@ -201,16 +201,19 @@ static void test_nan_is_not_lost(void **state)
 {
     (void)state;
     const char *const types[] = {"maxpool size=2", "avgpool size=2"};
+    const size_t channels[] = {1, 17}; /* one by one, and in vectors */
     for (size_t t = 0; t < 2; t++)
-        for (size_t at = 0; at < 16; at++) {
-            struct probe probe;
-            create(&probe, (struct shape){4, 4, 1}, types[t], 1);
-            probe.x[0][at] = NAN;
-            probe_forward(&probe, 1);
-            for (size_t o = 0; o < 4; o++)
-                assert_int_equal(isnan(probe.y[o]) != 0, o == at / 8 * 2 + at % 4 / 2);
-            probe_destroy(&probe);
-        }
+        for (size_t k = 0; k < 2; k++)
+            for (size_t at = 0; at < 16; at++) {
+                struct probe probe;
+                size_t c = channels[k];
+                create(&probe, (struct shape){4, 4, c}, types[t], 1);
+                probe.x[0][at * c] = NAN;
+                probe_forward(&probe, 1);
+                for (size_t o = 0; o < 4 * c; o++)
+                    assert_int_equal(isnan(probe.y[o]) != 0, o == (at / 8 * 2 + at % 4 / 2) * c);
+                probe_destroy(&probe);
+            }
 }
 
 static void assert_refused(const char *line, const char *part)
