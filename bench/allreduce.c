@@ -175,7 +175,7 @@ static bool parse(struct options *options, int argc, char **argv)
     return options->max >= SIZE_MIN;
 }
 
-/* Those that work with so many ranks, MPI's own first. */
+/* Those that work with so many ranks, in the order of the list. */
 static void create_algorithms(struct bench *bench)
 {
     const struct options *options = &bench->options;

@@ -12,8 +12,10 @@
  * so that floor(log2(shards)) + 1 arrays are enough, one per level. The last shard's array need not be
  * complete as a whole: what is complete of it can be summed range by range, while the rest is computed.
  *
- *     for every shard:    next = tree_sum_next, into which it is accumulated;  tree_sum_add, but not for the
- * last for the last:       tree_sum_complete(range) until the ranges cover the array;  tree_sum_reset */
+ *     for every shard        tree_sum_next, into which it is accumulated
+ *     but for the last       tree_sum_add
+ *     for the last           tree_sum_complete, until the ranges cover the array; tree_sum_reset
+ */
 #include <stddef.h>
 
 enum { TREE_SUM_LEVELS_MAX = 33 };
