@@ -5,13 +5,24 @@
 #include <stdatomic.h>
 #include <string.h>
 
-static atomic_bool counting;
+static atomic_bool counting, own_only;
 static atomic_size_t count;
+
+static void start(bool own)
+{
+    atomic_store(&count, 0);
+    atomic_store(&own_only, own);
+    atomic_store(&counting, true);
+}
 
 void allocations_start(void)
 {
-    atomic_store(&count, 0);
-    atomic_store(&counting, true);
+    start(false);
+}
+
+void allocations_start_own(void)
+{
+    start(true);
 }
 
 size_t allocations_stop(void)
@@ -37,14 +48,21 @@ bool allocations_are_counted(void)
     return true;
 }
 
+/* Whose calls are not counted: those of libgomp, and with own_only those of every library. */
+static bool let_pass(const void *caller)
+{
+    Dl_info theirs, ours;
+    if (!dladdr(caller, &theirs))
+        return false;
+    if (atomic_load(&own_only) && dladdr(&count, &ours))
+        return theirs.dli_fbase != ours.dli_fbase;
+    return strstr(theirs.dli_fname, "libgomp") != NULL;
+}
+
 static void note(const void *caller)
 {
-    Dl_info info;
-    if (!atomic_load(&counting))
-        return;
-    if (dladdr(caller, &info) && strstr(info.dli_fname, "libgomp"))
-        return;
-    atomic_fetch_add(&count, 1);
+    if (atomic_load(&counting) && !let_pass(caller))
+        atomic_fetch_add(&count, 1);
 }
 
 void *malloc(size_t size)

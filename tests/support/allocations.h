@@ -13,3 +13,7 @@ bool allocations_are_counted(void);
  * threads. */
 void allocations_start(void);
 size_t allocations_stop(void);
+
+/* Likewise, but only what the program itself calls, our code and the test's, and not its libraries: MPI takes
+ * memory for its messages as it likes. */
+void allocations_start_own(void);
