@@ -28,6 +28,10 @@
 
 enum { TEXT_MAX = 16384 };
 
+/* Seconds that a rank is late, and after which it is told of: far longer than a rank that computes on a busy
+ * machine is kept from its core. */
+static const double LATE = 2.5, WARN = 1;
+
 static int stderr_before;
 
 /* This rank's standard error goes into a file of its scratch folder. */
@@ -82,6 +86,16 @@ static void take_step(struct watch *watch, uint64_t step, int late, double secon
     watch_phase(watch, WATCH_UPDATE, step);
 }
 
+/* What a rank has said of `late`: warnings, each with `who`, and behind them how long it took, which a busy
+ * machine may make longer than it was. */
+static bool is_told(const char *said, const char *who, const char *recovered)
+{
+    size_t lines = count_words(said, "\n"), warnings = count_words(said, who);
+    const char *end = strstr(said, recovered);
+    double seconds = end ? strtod(end + strlen(recovered), NULL) : 0;
+    return warnings >= 1 && lines == warnings + 1 && seconds > LATE / 2 && seconds < 10 * LATE;
+}
+
 /* The lowest of the others names the one that is late, and nobody else says anything. */
 static void test_late(void **state)
 {
@@ -92,10 +106,10 @@ static void test_late(void **state)
     for (int late = 0; late < comm->size; late += comm->size - 1) {
         struct watch watch;
         int speaker = late == 0 ? 1 : 0;
-        char who[512], end[512];
+        char who[512], recovered[512];
         capture_errors();
-        assert_done(watch_create(&watch, comm, 0.3, 0));
-        take_step(&watch, 7, late, 1.5);
+        assert_done(watch_create(&watch, comm, WARN, 0));
+        take_step(&watch, 7, late, LATE);
         take_step(&watch, 8, -1, 0);
         nap(0.2);
         watch_destroy(&watch);
@@ -104,13 +118,10 @@ static void test_late(void **state)
             who, sizeof who,
             "s in phase reduce of step 7: rank %d on %s has not arrived: in phase forward of step 7 for ",
             late, comm->host);
-        snprintf(end, sizeof end, ": rank %d on %s has arrived after 1.", late, comm->host);
+        snprintf(recovered, sizeof recovered, ": rank %d on %s has arrived after ", late, comm->host);
         for (int r = 0; r < comm->size; r++) {
             const char *said = errors + (size_t)r * TEXT_MAX;
-            size_t lines = count_words(said, "\n"), warnings = count_words(said, who);
-            bool good = r == speaker
-                            ? warnings >= 1 && warnings <= 3 && lines == warnings + 1 && strstr(said, end)
-                            : lines == 0;
+            bool good = r == speaker ? is_told(said, who, recovered) : !*said;
             if (!good)
                 fail_msg("rank %d was late, and rank %d said:\n%s", late, r, said);
         }

@@ -106,6 +106,18 @@ find_python()
     return 1
 }
 
+# wait_for SECONDS COMMAND...: until the command succeeds; fails where it has not by then. What another process does is
+# waited for in this way: how long it takes is the machine's affair.
+wait_for()
+{
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.1
+    done
+}
+
 # need_mpirun: skips the test where mpirun cannot start anything.
 need_mpirun()
 {

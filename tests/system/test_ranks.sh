@@ -121,12 +121,14 @@ expect_message "the last good checkpoint is diverged/step-00000005.h5"
 
 # Asked to stop by a signal that mpirun hands on: after the step, with a checkpoint, from which the run goes on to the same end.
 mpirun --bind-to none -np 2 cnn-train --set train.epochs=20000 --set run.output=stopped plain.ini >out 2>err </dev/null &
-for _ in $(seq 100); do
-    [ -e stopped/step-00000072.h5 ] && break
-    sleep 0.1
-done
-kill -USR1 $!
-wait $!
+launcher=$!
+if ! wait_for 120 test -e stopped/step-00000072.h5; then
+    kill $launcher
+    fail "the ranks did not start, or made no checkpoint: $(cat err)"
+    finish
+fi
+kill -USR1 $launcher
+wait $launcher
 code=$?
 [ $code = 85 ] || fail "stopped with exit code $code: $(cat err)"
 step=$(readlink stopped/latest.h5 | tr -dc 0-9 | sed 's/5$//; s/^0*//')

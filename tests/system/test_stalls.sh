@@ -17,11 +17,10 @@ launch()
     rm -rf run
     mpirun --bind-to none -np 3 cnn-train "${long[@]}" --set run.output=run "$@" plain.ini >out 2>err </dev/null &
     launcher=$!
-    for _ in $(seq 300); do
-        [ -e run/latest.h5 ] && return
-        sleep 0.1
-    done
+    wait_for 120 test -e run/latest.h5 && return
+    kill "$launcher"
     fail "the ranks did not start: $(cat err)"
+    finish
 }
 
 # The process of a rank of the launcher.
@@ -33,28 +32,25 @@ rank_process()
     done
 }
 
-# Stopped for good, rank 0 or another: told of after stall_warn, ended after stall_abort, with a code that is no success.
+# What is said of a rank that does not arrive, behind its name: where it was.
+where="(has not arrived|had arrived)(: in|, and has given no sign of life for [0-9.]+ s; it was in)"
+where="$where phase (read|forward|backward|reduce|update|evaluate|checkpoint|agree) of step [1-9][0-9]*"
+
+# Stopped for good, rank 0 or another: told of after stall_warn, ended after stall_abort, with exit code 1. A minute is
+# wide: what counts is that it ends by itself.
 for rank in 1 0; do
     launch --set distributed.stall_warn=0.5 --set distributed.stall_abort=2.5
     process=$(rank_process $rank)
-    start=$(date +%s)
     kill -STOP "$process"
-    ( sleep 40; kill -KILL "$launcher" 2>/dev/null ) &
+    ( sleep 60; kill -KILL "$launcher" 2>/dev/null ) &
     killer=$!
     wait $launcher
     code=$?
     kill $killer 2>/dev/null
-    took=$(($(date +%s) - start))
-    if [ $code = 0 ] || [ $code = 137 ]; then fail "rank $rank stopped: exit code $code"; fi
-    [ $took -le 15 ] || fail "rank $rank stopped: the job ended after $took s"
-    expect_match "warning.*rank $rank on $(hostname)" err
-    expect_match "error.*rank $rank on $(hostname)" err
-    expect_match '(read|forward|backward|reduce|update|evaluate|checkpoint|agree)' err
-    for _ in $(seq 50); do
-        [ -e "/proc/$process" ] || break
-        sleep 0.1
-    done
-    [ ! -e "/proc/$process" ] || fail "rank $rank is still there: $(cat "/proc/$process/status")"
+    [ $code = 1 ] || fail "rank $rank stopped: exit code $code (137: it did not end within a minute): $(cat err)"
+    expect_match "^warning.*: rank $rank on $(hostname) $where" err
+    expect_match "^error.*: rank $rank on $(hostname) $where" err
+    wait_for 20 test ! -e "/proc/$process" || fail "rank $rank is still there: $(cat "/proc/$process/status")"
 done
 
 # Stopped for a while: told of, told when it is back, and the run ends with the bits of one that was left alone.
@@ -69,7 +65,7 @@ wait $launcher
 code=$?
 [ $code = 85 ] || fail "after a pause: exit code $code: $(cat err)"
 expect_match 'warning.*rank 2 on' err
-expect_match 'rank 2 .*arrived' err
+expect_match '(rank 2 on .* has arrived|the ranks go on) after [0-9.]+ s' err
 step=$(readlink run/latest.h5 | tr -dc 0-9 | sed 's/5$//; s/^0*//')
 expect_exit 0 ranks 3 cnn-train "${long[@]}" --steps "$step" --set run.output=calm plain.ini
 expect_same_arrays run/latest.h5 calm/latest.h5 "a rank stood still for a while"
