@@ -52,6 +52,7 @@ command -v mpirun >/dev/null || fail "there is no mpirun; launch/packages.sh run
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 program=${CNN_TRAIN:-$here/build/cnn-train}
+[ -x "$program" ] || [ -z "${CNN_TRAIN:-}" ] || fail "CNN_TRAIN is $CNN_TRAIN, which is no program"
 [ -x "$program" ] || program=$(command -v cnn-train) || fail "there is no $here/build/cnn-train; build it, or name one in CNN_TRAIN"
 
 cores=$(cores)
