@@ -9,7 +9,8 @@
 #   DRY=1 launch/local.sh ...    prints the mpirun command and does not run it
 #   CNN_TRAIN=FILE               the program; otherwise build/cnn-train beside this folder, or the one in PATH
 #
-# Ctrl-C, or kill -USR1 on mpirun: all ranks finish their step, write a checkpoint and leave; `--resume` goes on.
+# Ctrl-C, or SIGTERM to this script: all ranks finish their step, write a checkpoint and leave with exit code 85; `--resume`
+# goes on. A second one ends them at once.
 set -euo pipefail
 
 usage()
@@ -65,11 +66,27 @@ else
     # mpi_yield_when_idle: a rank that waits gives its core to one that computes.
     placement=(--oversubscribe --bind-to none --mca mpi_yield_when_idle 1)
 fi
-# After Ctrl-C mpirun kills its ranks, by default after one second: too soon for a checkpoint.
-command=(mpirun -np "$ranks" "${placement[@]}" --mca odls_base_sigkill_timeout 60
-    -x "OMP_NUM_THREADS=${OMP_NUM_THREADS:-$threads}" "$program" "$@")
+command=(mpirun -np "$ranks" "${placement[@]}" -x "OMP_NUM_THREADS=${OMP_NUM_THREADS:-$threads}" "$program" "$@")
 if [ -n "${DRY:-}" ]; then
     printf '%s\n' "${command[*]}"
     exit 0
 fi
-exec "${command[@]}"
+
+# mpirun kills its ranks one second after Ctrl-C or SIGTERM, which is too soon for a checkpoint, but hands SIGUSR1 on to them.
+# In a process group of its own (set -m) it does not see the terminal's Ctrl-C.
+asked=no interrupted=no
+stop()
+{
+    interrupted=yes
+    if [ $asked = no ]; then kill -USR1 $launcher; else kill -TERM $launcher; fi 2>/dev/null || true
+    asked=yes
+}
+set -m
+"${command[@]}" </dev/null &
+launcher=$!
+trap stop INT TERM HUP USR1
+while :; do
+    code=0 interrupted=no
+    wait $launcher || code=$?
+    [ $interrupted = yes ] || exit $code
+done

@@ -28,7 +28,7 @@ expect_dry()
     placement="--map-by slot:PE=$threads --bind-to core"
     [ "$threads" -gt 0 ] || placement="--oversubscribe --bind-to none --mca mpi_yield_when_idle 1"
     expect_exit 0 env DRY=1 "$@" "$local_sh" "$ranks" some.ini --set 'train.epochs=3'
-    expect_message "mpirun -np $ranks $placement --mca odls_base_sigkill_timeout 60" out
+    expect_message "mpirun -np $ranks $placement" out
     expect_message " OMP_NUM_THREADS=$((threads > 0 ? threads : 1)) $CNN_TRAIN some.ini --set train.epochs=3" out
     [ "$(wc -l <"$tmp/out")" = 1 ] || fail "more than a command: $(cat out)"
 }
@@ -82,19 +82,25 @@ expect_exit 0 "$local_sh" 2 plain.ini --steps 20 --set run.output=short
 expect_message 'on 2 ranks' out
 [ -e short/latest.h5 ] || fail "it left no checkpoint"
 
-# Asked to stop through it: the script is mpirun by then, which hands the signal on.
-"$local_sh" 2 plain.ini --set train.epochs=20000 --set run.output=stopped >out 2>err </dev/null &
-launcher=$!
-if ! wait_for 120 test -e stopped/latest.h5; then
-    kill $launcher
-    fail "the ranks did not start: $(cat err)"
-    finish
-fi
-kill -USR1 $launcher
-wait $launcher
-code=$?
-[ $code = 85 ] || fail "stopped with exit code $code: $(cat err)"
-last=$(sed -n 's/^stopped after \([0-9]*\) steps.*/\1/p' out)
-[ "$(readlink stopped/latest.h5)" = "$(printf 'step-%08d.h5' "${last:-0}")" ] ||
-    fail "latest.h5 is $(readlink stopped/latest.h5), and not of the last step: $(tail -n 3 out)"
+expect_exit 2 "$local_sh" 2 missing.ini
+expect_message missing.ini
+
+# Asked to stop through it, by whichever signal.
+for signal in USR1 TERM; do
+    rm -rf stopped
+    "$local_sh" 2 plain.ini --set train.epochs=20000 --set run.output=stopped >out 2>err </dev/null &
+    launcher=$!
+    if ! wait_for 120 test -e stopped/latest.h5; then
+        kill $launcher
+        fail "the ranks did not start: $(cat err)"
+        finish
+    fi
+    kill -$signal $launcher
+    wait $launcher
+    code=$?
+    [ $code = 85 ] || fail "stopped by $signal with exit code $code: $(cat err)"
+    last=$(sed -n 's/^stopped after \([0-9]*\) steps.*/\1/p' out)
+    [ "$(readlink stopped/latest.h5)" = "$(printf 'step-%08d.h5' "${last:-0}")" ] ||
+        fail "latest.h5 is $(readlink stopped/latest.h5), and not of the last step: $(tail -n 3 out)"
+done
 finish
