@@ -2,10 +2,11 @@
  *
  *     mpirun -np P build/bench/bench_allreduce [--max BYTES] [--seconds S] [--segment FLOATS] [--patient]
  *
- * All are timed in turn, A B C A B C ..., so that what disturbs the machine disturbs all. Per size: S seconds
- * (default 2), at least 5 rounds; the time of a round is that of the slowest rank. Printed are medians, the
- * bus bandwidth 2(P-1)/P * bytes / time, which a perfect algorithm holds constant for any P, and as ratio the
- * median of a round's time of MPI_Allreduce over that of ours: above 1 ours is faster. */
+ * All are timed in turn, A B C, B C A, C A B, ..., so that what disturbs the machine, and what one leaves to
+ * the next, disturbs all. Per size: S seconds (default 2), at least 5 rounds; the time of a round is that of
+ * the slowest rank. Printed are medians, the bus bandwidth 2(P-1)/P * bytes / time, which a perfect algorithm
+ * holds constant for any P, and as ratio the median of a round's time of MPI_Allreduce over that of ours:
+ * above 1 ours is faster. */
 #include "dist/allreduce.h"
 #include "core/log.h"
 
@@ -92,8 +93,10 @@ static size_t time_rounds(struct bench *bench, size_t count)
     int repeats = find_repeats(bench, count);
     double start = MPI_Wtime();
     for (bool more = true; more; round++) {
-        for (size_t a = 0; a < bench->algorithm_count; a++)
+        for (size_t i = 0; i < bench->algorithm_count; i++) {
+            size_t a = (round + i) % bench->algorithm_count;
             bench->times[a * ROUNDS_MAX + round] = time_run(bench, &bench->algorithms[a], count, repeats);
+        }
         more = round + 1 < ROUNDS_MIN || MPI_Wtime() - start < bench->options.seconds;
         more = more && round + 1 < ROUNDS_MAX;
         comm_broadcast(&bench->comm, 0, &more, sizeof more);

@@ -38,8 +38,11 @@ for ranks in 1 2 4 8 16; do
     on $ranks "${tree[@]}" --set run.output=tree-$ranks-on --set distributed.overlap="$overlap" --set distributed.bucket=1
     expect_same_arrays tree-1/latest.h5 tree-$ranks-on/latest.h5 "tree on $ranks ranks"
 done
-OMP_NUM_THREADS=3 on 2 "${tree[@]}" --set run.output=tree-threads
-expect_same_arrays tree-1/latest.h5 tree-threads/latest.h5 "tree on 2 ranks of 3 threads"
+for layout in '1 4' '2 3' '4 2'; do
+    read -r ranks threads <<<"$layout"
+    OMP_NUM_THREADS=$threads on "$ranks" "${tree[@]}" --set "run.output=tree-$ranks-threads"
+    expect_same_arrays tree-1/latest.h5 "tree-$ranks-threads/latest.h5" "tree on $ranks ranks of $threads threads"
+done
 h5diff tree-1/latest.h5 tree-1/step-00000050.h5 /model /model >/dev/null 2>&1 || fail "h5diff finds what is not there"
 
 # allreduce = ring: within rounding, for any number, more ranks than shards and than samples of a batch included.
