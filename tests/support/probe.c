@@ -82,7 +82,7 @@ static void run(struct probe *probe, int threads,
     probe->pass.threads = threads;
     unsigned char *memory = probe->pass.workspace = array_bytes(bytes + GUARD_BYTES);
     pass(layer, &probe->pass);
-    for (size_t i = 0; i < GUARD_BYTES; i++)
+    for (size_t i = 0; i != GUARD_BYTES; i++)
         if (memory[bytes + i] != ARRAY_POISON)
             fail_msg("byte %zu behind a workspace of %zu was written", i, bytes);
     free(probe->pass.workspace);
