@@ -12,7 +12,6 @@
 #include "train/benchmark.h"
 #include "train/evaluation.h"
 #include "train/job.h"
-#include "train/signals.h"
 #include "train/state.h"
 #include "train/trainer.h"
 
@@ -276,7 +275,6 @@ int main(int argc, char **argv)
 {
     struct comm comm;
     threads_prepare(argv);
-    signals_prepare();
     enum status status = comm_create(&comm, &argc, &argv);
     if (!status)
         status = log_finish(run(&comm, argc, argv));

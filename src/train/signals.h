@@ -4,7 +4,8 @@
  * process as if there were no handler. */
 #include <stdbool.h>
 
-/* Once, before MPI starts, so that no signal finds the process without. */
+/* Once, before the first step: until then, and where nothing is trained, a signal does what it does to any
+ * program, since nobody would ask whether it came. */
 void signals_prepare(void);
 
 /* Whether this process was asked to stop. Any thread, any time. */

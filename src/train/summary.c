@@ -141,8 +141,9 @@ static void print_shards(const struct summary_run *run)
     size_t ranks = (size_t)run->comm->size, most = (run->shards + ranks - 1) / ranks;
     log_print("  shards        ");
     if (run->shards < ranks)
-        log_print("1 on each of %zu ranks, %zu ranks have none: set distributed.shards to use them",
-                  run->shards, ranks - run->shards);
+        log_print(
+            "one on each of %zu of the ranks, none on the other %zu: more distributed.shards would use them",
+            run->shards, ranks - run->shards);
     else if (run->shards == ranks)
         log_print("one on each rank");
     else if (ranks > RANKS_SHOWN)

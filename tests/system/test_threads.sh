@@ -26,5 +26,10 @@ for _ in $(seq 50); do
     sleep 0.1
 done
 [ "$name" = cnn-train ] || fail "the process is called '$name'"
-kill $! 2>/dev/null
+
+# And a signal ends it, as long as there is no step to be finished.
+kill $!
+wait $!
+code=$?
+[ $code = 143 ] || fail "SIGTERM before the first step: exit code $code"
 finish
