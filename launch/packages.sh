@@ -26,7 +26,8 @@ librandom123-dev         Random123, counter-based random numbers (headers only)
 libxxhash-dev            xxHash 0.8
 libhwloc-dev             hwloc 2.1 or newer, which cores there are
 zlib1g-dev               zlib
-libpng-dev               libpng
+libpng-dev               libpng 1.6
+libturbojpeg0-dev        libjpeg-turbo, its TurboJPEG interface
 '
 test_packages='
 libcmocka-dev            cmocka 1.1.5, the unit test framework

@@ -182,3 +182,12 @@ char *text_seconds(char out[32], double seconds)
     }
     return out;
 }
+
+char *text_bar(char *out, int width, double share)
+{
+    int full = (int)(share * width + 0.5);
+    for (int i = 0; i < width; i++)
+        out[i] = i < full ? '=' : i == full ? '>' : ' ';
+    out[width] = 0;
+    return out;
+}

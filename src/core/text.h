@@ -27,3 +27,6 @@ char *text_visible(char *out, size_t size, const char *text);
 char *text_bytes(char out[32], double bytes);     /* "812 B", "1.4 KiB", "37.2 MiB" */
 char *text_count(char out[32], uint64_t count);   /* "1,199,882" */
 char *text_seconds(char out[32], double seconds); /* "3.1 s", "2:07 min", "1:02:07 h" */
+
+/* "=====>    " of `width` characters, full up to `share` of it; `out` has room for width + 1. Returns it. */
+char *text_bar(char *out, int width, double share);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The list's memory doubles whenever its length is a power of two. */
-static enum status append(struct class_names *list, const char *name, size_t length)
+enum status class_names_append(struct class_names *list, const char *name, size_t length)
 {
     if ((list->count & (list->count - 1)) == 0) {
         size_t capacity = list->count ? 2 * list->count : 1;
@@ -33,7 +33,7 @@ static enum status split(struct class_names *list, const char *text)
         size_t length = strcspn(name, ",");
         if (length == 0)
             return status_set(STATUS_USAGE, "class names: name %zu is empty", list->count + 1);
-        status = append(list, name, length);
+        status = class_names_append(list, name, length);
         if (!status && !text_is_utf8(list->names[list->count - 1]))
             status = status_set(STATUS_USAGE, "class names: name %zu is not UTF-8 text", list->count);
         if (status || !name[length])
@@ -58,7 +58,7 @@ static enum status read_lines(struct class_names *list, const char *path)
             status = status_set(STATUS_DATA, "%s:%zu: more than %d class names", path, list->count + 1,
                                 DATASET_CLASSES_MAX);
         else
-            status = append(list, line, strlen(line));
+            status = class_names_append(list, line, strlen(line));
     }
     if (!status && list->count == 0)
         status = status_set(STATUS_DATA, "%s: empty file, a class name per line is needed", path);
@@ -91,7 +91,7 @@ enum status class_names_number(struct class_names *list, size_t count)
     for (size_t i = 0; !status && i < count; i++) {
         char number[32];
         int length = snprintf(number, sizeof number, "%zu", i);
-        status = append(list, number, (size_t)length);
+        status = class_names_append(list, number, (size_t)length);
     }
     if (status)
         class_names_destroy(list);

@@ -18,6 +18,9 @@ enum status class_names_parse(struct class_names *list, const char *text);
 /* The numbers "0", "1", ... of `count` classes. STATUS_INTERNAL: no memory, and nothing to free. */
 enum status class_names_number(struct class_names *list, size_t count);
 
+/* One more name, of `length` bytes, behind those that are there. STATUS_INTERNAL: no memory. */
+enum status class_names_append(struct class_names *list, const char *name, size_t length);
+
 /* The file that `text` names; "": none. */
 const char *class_names_file(const char *text);
 

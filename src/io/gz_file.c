@@ -148,10 +148,18 @@ enum status gz_read(struct gz_file *file, void *buffer, size_t bytes, const char
     return STATUS_OK;
 }
 
-enum status gz_expect_end(struct gz_file *file)
+enum status gz_at_end(struct gz_file *file, bool *end)
 {
     enum status status = fill(file);
-    if (!status && file->reader->at < file->reader->end)
+    *end = file->reader->at == file->reader->end;
+    return status;
+}
+
+enum status gz_expect_end(struct gz_file *file)
+{
+    bool end;
+    enum status status = gz_at_end(file, &end);
+    if (!status && !end)
         status = status_set(STATUS_DATA, "%s: there are bytes behind what the header announces", file->path);
     return status;
 }

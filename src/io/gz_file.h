@@ -21,6 +21,9 @@ enum status gz_open(struct gz_file *file, const char *path);
 /* Exactly so many bytes; `what` ("header", "images") is what the file ends within, where it does. */
 enum status gz_read(struct gz_file *file, void *buffer, size_t bytes, const char *what);
 
+/* Whether nothing is left; the checksum then holds. */
+enum status gz_at_end(struct gz_file *file, bool *end);
+
 /* That nothing is left, and that the checksum holds. */
 enum status gz_expect_end(struct gz_file *file);
 

@@ -77,14 +77,6 @@ static const char *loss_text(struct loss_sum sum, char out[64])
     return out;
 }
 
-static void draw_bar(char *bar, int width, double share)
-{
-    int full = (int)(share * width + 0.5);
-    for (int i = 0; i < width; i++)
-        bar[i] = i < full ? '=' : i == full ? '>' : ' ';
-    bar[width] = 0;
-}
-
 /* Room for `width` characters of bar behind what must be said; less on a narrow terminal, none on a very
  * narrow one. */
 static void draw(const struct display *display, uint64_t epoch, double share, struct loss_sum sum,
@@ -100,8 +92,7 @@ static void draw(const struct display *display, uint64_t epoch, double share, st
     room = room > 30 ? 30 : room;
     char line[sizeof head + sizeof bar + sizeof what + 4];
     if (room >= 5) {
-        draw_bar(bar, room, share);
-        snprintf(line, sizeof line, "%s[%s] %s", head, bar, what);
+        snprintf(line, sizeof line, "%s[%s] %s", head, text_bar(bar, room, share), what);
     } else {
         snprintf(line, sizeof line, "%s%s", head, what);
     }

@@ -130,9 +130,33 @@ if script -qec true /dev/null </dev/null >/dev/null 2>&1; then # where there are
     rm -f shown
 fi
 
+# --- photographs ---------------------------------------------------------------------------------------------------------
+mkdir -p photos/{cat,dog} && for i in 1 2 3 4 5; do cp sheet.png photos/cat/$i.png && cp sheet.png photos/dog/$i.PNG; done
+echo notes >photos/cat/notes.txt
+expect_exit 0 cnn-data import images --size 12x16 --test-fraction 0.2 photos photos.h5
+expect_match '^photos.h5: 8 training and 2 test images of 12x16x3$'
+expect_match '^passed over, by their names no JPEG or PNG: 1$'
+h5dump -a /train/labels/class_names photos.h5 | grep -q '"cat", "dog"' || fail "the class names are not those of the folders"
+cnn-data import images --size 12x16 --test-fraction 0.2 photos again.h5 >/dev/null && cmp photos.h5 again.h5 ||
+    fail "the same photographs give another dataset"
+expect_exit 0 cnn-data import images --channels 3 photos whole.h5
+expect_match '^whole.h5: 10 training and 0 test images of 684x276x3$'
+expect_match 'test-fraction F sets'
+head -c 999 sheet.png >photos/cat/0.png
+expect_exit 0 cnn-data import images --size 8x8 photos skipped.h5
+expect_match '0.png: damaged PNG' err
+expect_match '^left out, not to be decoded: 1 '
+expect_error 3 '0.png: damaged PNG' cnn-data import images --size 8x8 --strict photos new.h5
+mkdir photos/fox
+expect_error 3 'photos/fox: an empty class' cnn-data import images photos new.h5
+expect_error 2 'channels' cnn-data import images --channels 2 photos new.h5
+expect_error 2 'size' cnn-data import images --size 0x5 photos new.h5
+expect_error 3 'data_batch_1.bin' cnn-data import cifar photos new.h5
+[ ! -e new.h5 ] || fail "an import that failed left its output"
+
 # --- the command line ----------------------------------------------------------------------------------------------------
 expect_exit 0 cnn-data && expect_match '^usage: cnn-data'
-for words in --help 'import' 'import --help' 'import idx --help' 'import csv --help' 'info --help' 'info x --help'; do
+for words in --help 'import' 'import --help' 'import idx --help' 'import csv --help' 'import images --help' 'import cifar --help' 'info --help' 'info x --help'; do
     # shellcheck disable=SC2086
     expect_exit 0 cnn-data $words && expect_match '^usage: cnn-data'
 done
