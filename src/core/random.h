@@ -12,6 +12,8 @@ enum random_purpose {
     RANDOM_SHUFFLE, /* order of samples:  when = epoch */
     RANDOM_INPUT,   /* made-up batches of --benchmark and --check-gradients */
     RANDOM_CHECK,   /* which weights --check-gradients looks at */
+    RANDOM_AUGMENT, /* changes to training images: where, shard = the sample's number, high and low; when =
+                       epoch */
 };
 
 /* A stream of 2^34 numbers: element i belongs to block i/4. A plain value, free to copy. */
