@@ -13,6 +13,7 @@
  *
  * A file with a seal that it does not match is refused by every function here before HDF5 sees it. */
 #include "core/network.h"
+#include "io/claim.h"
 #include "io/dataset.h"
 
 /* Where training stands; all of it goes into /state. */
@@ -44,6 +45,8 @@ struct checkpoint_content {
     uint64_t data_digest;
     const char *config_text;
     int threads;
+    struct claim *claim; /* on the folder: checked before the file is renamed and before the links are turned;
+                            NULL: nobody else writes there */
 };
 
 /* Writes FOLDER/step-00000123.h5 under a temporary name, flushes, renames, flushes the folder, and points the

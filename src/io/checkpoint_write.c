@@ -166,7 +166,8 @@ enum status checkpoint_write_file(const char *path, const struct checkpoint_cont
     doing(&w, "the file");
     if (w.file >= 0 && write_content(&w) && h5_image(w.file, &bytes, &size)) {
         seal_write(bytes, size, content->progress->step);
-        status = status_prefix(file_put(path, bytes, size, STATUS_CHECKPOINT), "checkpoint not written: ");
+        status = file_put_guarded(path, bytes, size, claim_guard(content->claim), STATUS_CHECKPOINT);
+        status = status_prefix(status, "checkpoint not written: ");
     } else {
         char reason[H5_FAILURE_MAX];
         status = status_set(STATUS_CHECKPOINT, "checkpoint not written: HDF5 cannot make %s: %s", w.doing,

@@ -127,7 +127,7 @@ static bool answer(const struct arguments *a)
     return a->help || a->version || a->help_config;
 }
 
-static enum status train(struct job *job, const struct arguments *a, const struct start *start)
+static enum status train(struct job *job, const struct arguments *a, struct start *start)
 {
     char *text = NULL;
     struct config effective =
@@ -203,18 +203,11 @@ static enum status check_gradients(struct job *job, const char *init)
     return status;
 }
 
-static enum status run_job(const struct comm *comm, const struct config *config, const struct arguments *a)
+static enum status run_started(const struct comm *comm, const struct config *config,
+                               const struct arguments *a, struct start *start)
 {
-    struct start start = {0};
     struct job job;
-    enum status status = STATUS_OK;
-    if (trains(a)) {
-        const char *resume = !strcmp(a->resume, newest) ? "" : a->resume;
-        status = start_find(&start, comm, config, a->resume[0] ? resume : NULL, a->overwrite,
-                            a->init[0] ? a->init : NULL);
-    }
-    if (!status)
-        status = job_open(&job, comm, config, start.shards);
+    enum status status = job_open(&job, comm, config, start->shards);
     if (status)
         return status;
     if (a->evaluate[0])
@@ -226,8 +219,22 @@ static enum status run_job(const struct comm *comm, const struct config *config,
     else
         status = comm_agree(comm, job_print(&job));
     if (!status && trains(a))
-        status = train(&job, a, &start);
+        status = train(&job, a, start);
     job_close(&job);
+    return status;
+}
+
+static enum status run_job(const struct comm *comm, const struct config *config, const struct arguments *a)
+{
+    struct start start = {0};
+    const char *resume = !strcmp(a->resume, newest) ? "" : a->resume;
+    if (!trains(a))
+        return run_started(comm, config, a, &start);
+    enum status status = start_find(&start, comm, config, a->resume[0] ? resume : NULL, a->overwrite,
+                                    a->init[0] ? a->init : NULL);
+    if (!status)
+        status = run_started(comm, config, a, &start);
+    start_release(&start);
     return status;
 }
 

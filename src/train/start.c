@@ -1,6 +1,5 @@
 #include "train/start.h"
 
-#include "io/file.h"
 #include "train/metrics.h"
 
 #include <limits.h>
@@ -102,10 +101,10 @@ static enum status find(struct start *start, const struct config *config, const 
     const char *file = resume ? resume : init ? init : "";
     if (strlen(file) >= sizeof start->checkpoint)
         return status_set(STATUS_USAGE, "the path %.60s... is too long", file);
-    enum status status = STATUS_OK;
-    if (resume)
+    enum status status = claim_take(&start->claim, config->run.output);
+    if (!status && resume)
         status = find_checkpoint(start, config, file);
-    else
+    else if (!status)
         strcpy(start->checkpoint, file);
     return status ? status : check_folder(start, config->run.output);
 }
@@ -115,18 +114,25 @@ enum status start_find(struct start *start, const struct comm *comm, const struc
 {
     *start = (struct start){.resume = resume != NULL, .overwrite = overwrite};
     enum status status = comm_agree(comm, comm->rank == 0 ? find(start, config, resume, init) : STATUS_OK);
-    if (!status)
-        comm_broadcast(comm, 0, start, sizeof *start);
+    if (status)
+        start_release(start);
+    else
+        comm_broadcast(comm, 0, start, offsetof(struct start, claim));
     return status;
 }
 
-enum status start_claim_folder(const struct start *start, const struct config *config)
+enum status start_claim_folder(struct start *start, const struct config *config)
 {
     const char *folder = config->run.output;
-    enum status status = file_make_folder(folder, STATUS_CHECKPOINT);
+    enum status status = claim_mark(&start->claim);
     if (!status && start->overwrite && start->resume && lies_in(start->checkpoint, folder))
         status = checkpoint_remove_after(folder, start->step);
     else if (!status && start->overwrite)
         status = checkpoint_remove_all(folder);
     return status ? status : metrics_start(folder, start->step);
+}
+
+void start_release(struct start *start)
+{
+    claim_release(&start->claim);
 }

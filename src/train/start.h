@@ -3,6 +3,7 @@
  * to. Nothing of another run, or of a branch that the run leaves, is lost without --overwrite. */
 #include "dist/comm.h"
 #include "io/checkpoint.h"
+#include "io/claim.h"
 #include "io/config.h"
 
 struct start {
@@ -11,16 +12,22 @@ struct start {
                               none */
     uint64_t step;         /* of the checkpoint to go on from; 0: a new run */
     size_t shards;         /* of it; 0: a new run */
+    struct claim claim;    /* rank 0's, on the output folder; elsewhere nothing is claimed */
 };
 
 /* Collective: rank 0 looks, all know. What the user asks for: `resume` NULL: a new run, "": go on from the
  * newest checkpoint of the output folder, else from that file; `init` NULL or a file for the first weights.
+ * Locks the output folder before it looks, so that nobody else decides by the same look; what it made of it
+ * is gone after a failure.
  * Finds and verifies the checkpoint, checks that the configuration may go on from it, and that the output
  * folder is free: of any run for a new one, of other runs and of newer checkpoints for one that goes on. What
  * `overwrite` lets go must not hold the first weights. STATUS_USAGE or STATUS_CHECKPOINT. */
 enum status start_find(struct start *start, const struct comm *comm, const struct config *config,
                        const char *resume, bool overwrite, const char *init);
 
-/* Local, for rank 0. Makes the output folder, removes what `overwrite` lets go, and begins or cuts
- * metrics.csv. */
-enum status start_claim_folder(const struct start *start, const struct config *config);
+/* Local, for rank 0. Puts this start's token into the output folder, removes what `overwrite` lets go, and
+ * begins or cuts metrics.csv. */
+enum status start_claim_folder(struct start *start, const struct config *config);
+
+/* Local. Unlocks the output folder; after a failed start_find too. */
+void start_release(struct start *start);

@@ -95,10 +95,9 @@ static enum status begin(struct state *s, const struct start *start)
     return status;
 }
 
-enum status state_create(struct state *s, struct job *job, struct optimizer *optimizer,
-                         const struct start *start)
+enum status state_create(struct state *s, struct job *job, struct optimizer *optimizer, struct start *start)
 {
-    *s = (struct state){.job = job, .network = &job->network, .optimizer = optimizer};
+    *s = (struct state){.job = job, .network = &job->network, .optimizer = optimizer, .claim = &start->claim};
     enum status status = comm_agree(job->comm, allocate(s));
     return status ? status : begin(s, start);
 }
@@ -119,12 +118,15 @@ enum status state_write(struct state *s, const char *config_text, bool best)
         .data_digest = train->digest,
         .config_text = config_text,
         .threads = s->job->threads,
+        .claim = s->claim,
     };
     enum status status = state_compare(s);
     if (status)
         return status;
     if (s->job->comm->rank == 0)
         status = checkpoint_write(c->run.output, &content, best, s->checkpoint);
+    if (!status && s->job->comm->rank == 0)
+        status = claim_check(s->claim);
     if (!status && s->job->comm->rank == 0)
         status = checkpoint_prune(c->run.output, c->checkpoint.keep, s->progress.step);
     status = comm_agree(s->job->comm, status);

@@ -21,7 +21,7 @@
 struct trainer {
     struct job *job;
     const struct config *config;
-    const struct start *start;
+    struct start *start;
     uint64_t steps; /* 0: to the end */
     const char *config_text;
     struct optimizer optimizer;
@@ -213,6 +213,8 @@ static enum status finish_epoch(struct trainer *t)
     watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
     bool due = c->checkpoint.every && p->epoch % c->checkpoint.every == 0;
     if (t->job->comm->rank == 0) /* first: what a resumed run repeats, it drops from the file */
+        status = claim_check(&t->start->claim);
+    if (t->job->comm->rank == 0 && !status)
         status = metrics_append(c->run.output, &row);
     status = comm_agree(t->job->comm, status);
     if (!status && (due || best || p->epoch == c->train.epochs || steps_done(t)))
@@ -288,7 +290,7 @@ static enum status prepare(struct trainer *t)
     return status;
 }
 
-enum status trainer_run(struct job *job, const struct start *start, const char *config_text, uint64_t steps)
+enum status trainer_run(struct job *job, struct start *start, const char *config_text, uint64_t steps)
 {
     struct trainer t = {.job = job,
                         .config = job->config,

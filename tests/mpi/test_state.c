@@ -31,7 +31,7 @@ struct fixture {
     float mean[2], std[2];
 };
 
-static enum status setup(struct fixture *f, const struct start *start, const char *folder, uint64_t seed)
+static enum status setup(struct fixture *f, struct start *start, const char *folder, uint64_t seed)
 {
     const struct optimizer_settings settings = {.momentum = 0.9};
     memset(f, 0, sizeof *f);
@@ -77,7 +77,7 @@ static void test_new(void **state)
 {
     (void)state;
     struct fixture f;
-    const struct start start = {0};
+    struct start start = {0};
     assert_done(setup(&f, &start, "nowhere", 7));
     assert_done(state_compare(&f.state));
     assert_int_equal(f.state.progress.seed, 7);
@@ -134,13 +134,13 @@ static void test_failures(void **state)
 {
     (void)state;
     struct fixture f;
-    const struct start start = {.resume = true, .checkpoint = "missing.h5"};
+    struct start start = {.resume = true, .checkpoint = "missing.h5"};
     struct normalization normalization;
     assert_failure(setup(&f, &start, "nowhere", 7), STATUS_CHECKPOINT, "missing.h5", NULL);
     assert_failure(state_load(&mpi_group_comm, "missing.h5", &f.job.network, &normalization),
                    STATUS_CHECKPOINT, "missing.h5", NULL);
     teardown(&f);
-    const struct start new = {0};
+    struct start new = {0};
     assert_done(setup(&f, &new, "/dev/null/folder", 7));
     assert_failure(state_write(&f.state, "[network]\n", true), STATUS_CHECKPOINT, "/dev/null/folder", NULL);
     teardown(&f);
@@ -151,7 +151,7 @@ static void test_compare(void **state)
 {
     (void)state;
     struct fixture f;
-    const struct start start = {0};
+    struct start start = {0};
     for (int guilty = 0; guilty < mpi_group_comm.size && mpi_group_comm.size > 1; guilty++) {
         static const char *const layers[] = {"c", "d"};
         for (size_t l = 0; l < 2; l++) {

@@ -67,6 +67,7 @@ static void train(const char *data, const char *output)
     free(capture_stop());
     assert_done(status);
     job_close(&job);
+    start_release(&start);
     config_destroy(&config);
 }
 
