@@ -21,6 +21,13 @@ enum option_kind {                /* what the field at `offset` is */
 
 enum { OPTION_TEXT_MAX = 1024 };
 
+/* Whether what exists already, a run that is resumed, may go on with another value. */
+enum option_change {
+    CHANGE_FREE,
+    CHANGE_ASKED, /* where the user says that it is meant */
+    CHANGE_NEVER,
+};
+
 struct pair {
     size_t h, w;
 };
@@ -40,6 +47,7 @@ struct option {
     double min, max;      /* of numbers; both 0: any */
     const char *choices;  /* of OPTION_CHOICE */
     const char *help;     /* one line */
+    enum option_change change;
 };
 
 /* Number of rows of a table in the same file. */

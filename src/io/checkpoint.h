@@ -44,6 +44,7 @@ struct checkpoint_content {
     size_t class_count;
     uint64_t data_digest;
     const char *config_text;
+    const char *changes; /* what the run was let change, a line each; NULL: nothing */
     int threads;
     struct claim *claim; /* on the folder: checked before the file is renamed and before the links are turned;
                             NULL: nobody else writes there */
@@ -94,7 +95,7 @@ struct checkpoint_info {
     char **class_names;
     size_t class_count;
     uint64_t data_digest;
-    char *config_text;
+    char *config_text, *changes; /* changes: "" where there were none */
 };
 enum status checkpoint_read_info(const char *path, struct checkpoint_info *info);
 void checkpoint_info_destroy(struct checkpoint_info *info);

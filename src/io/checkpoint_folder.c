@@ -261,10 +261,15 @@ enum status checkpoint_newest(const char *folder, char path[1024])
             log_warn("passed over: %s", status_message());
     }
     if (found.count == 0)
-        status_set(status, "%s: no checkpoint (step-NUMBER.h5) in this folder", folder);
+        status_set(
+            status,
+            "%s: no checkpoint (step-NUMBER.h5) in this folder, and so nothing to resume: start without "
+            "--resume, or let run.output name the run's folder",
+            folder);
     else if (status != STATUS_OK)
-        status_set(status, "%s: none of the checkpoints in this folder can be used (%zu)", folder,
-                   found.count);
+        status_set(status,
+                   "%s: none of the checkpoints in this folder can be used (%zu): --overwrite starts anew",
+                   folder, found.count);
     free(found.list);
     return status;
 }

@@ -56,7 +56,7 @@ struct config {
 };
 
 /* One row per key, [network]'s layers excepted, whose options are in their types' tables. Offsets are into
- * struct config. */
+ * struct config. What the order of samples, the masks or the arrays hang on may not change in a run. */
 extern const struct option config_keys[];
 extern const size_t config_key_count;
 

@@ -41,7 +41,7 @@ static const char newest[] = "newest"; /* of --resume */
 
 struct arguments {
     char resume[OPTION_TEXT_MAX], init[OPTION_TEXT_MAX], evaluate[OPTION_TEXT_MAX],
-        benchmark[OPTION_TEXT_MAX];
+        benchmark[OPTION_TEXT_MAX], allow_change[OPTION_TEXT_MAX];
     bool overwrite, dry_run, check_gradients, help, version;
     struct argument_list set;
     size_t steps;    /* 0: to the end */
@@ -59,6 +59,9 @@ static const struct argument options[] = {
      .implied = newest},
     {{NULL, "overwrite", OPTION_BOOL, FIELD(overwrite), "no", 0, 0, NULL,
       "remove, at once, the run that the output folder holds"}},
+    {{NULL, "allow-change", OPTION_TEXT, FIELD(allow_change), "", 0, 0, NULL,
+      "with --resume: go on with another batch, or other data, than the checkpoint was trained with"},
+     .value = "batch,data"},
     {{NULL, "init", OPTION_TEXT, FIELD(init), "", 0, 0, NULL,
       "start with the weights of a checkpoint's /model"},
      .value = "FILE.h5"},
@@ -107,7 +110,9 @@ static enum status check_arguments(struct arguments *a)
                           a->check_gradients ? " (--init with --check-gradients too)" : "");
     if (resume && init)
         return status_set(STATUS_USAGE, "--resume and --init exclude each other");
-    return STATUS_OK;
+    if (a->allow_change[0] && !resume)
+        return status_set(STATUS_USAGE, "--allow-change goes with --resume only");
+    return start_check_allow(a->allow_change);
 }
 
 /* --help, --version and --help-config need no configuration. True where it was one of them. */
@@ -227,11 +232,17 @@ static enum status run_started(const struct comm *comm, const struct config *con
 static enum status run_job(const struct comm *comm, const struct config *config, const struct arguments *a)
 {
     struct start start = {0};
-    const char *resume = !strcmp(a->resume, newest) ? "" : a->resume;
+    const struct start_wish wish = {
+        .resume = !a->resume[0]                ? NULL
+                  : !strcmp(a->resume, newest) ? ""
+                                               : a->resume,
+        .overwrite = a->overwrite,
+        .init = a->init[0] ? a->init : NULL,
+        .allow = a->allow_change,
+    };
     if (!trains(a))
         return run_started(comm, config, a, &start);
-    enum status status = start_find(&start, comm, config, a->resume[0] ? resume : NULL, a->overwrite,
-                                    a->init[0] ? a->init : NULL);
+    enum status status = start_find(&start, comm, config, &wish);
     if (!status)
         status = run_started(comm, config, a, &start);
     start_release(&start);

@@ -67,10 +67,16 @@ static void read_clock(struct trainer *t)
     t->progress->epoch_seconds = t->epoch_before + now - t->epoch_started;
 }
 
+/* Samples up to here, as if all epochs had been on the present data. */
+static uint64_t samples_now(const struct trainer *t)
+{
+    return t->progress->epoch * t->job->train.count + t->progress->epoch_sum.samples;
+}
+
 /* Learning rate of the next step. */
 static double rate_now(const struct trainer *t)
 {
-    return schedule_rate(&t->schedule, t->progress->samples_seen);
+    return schedule_rate(&t->schedule, samples_now(t));
 }
 
 struct batch_source {
@@ -122,7 +128,7 @@ static void show_progress(struct trainer *t, size_t position)
     double rate = (double)(t->progress->samples_seen - t->samples_at_start) / fmax(seconds, 1e-9);
     double all = (double)t->config->train.epochs * (double)t->job->train.count;
     display_step(&t->display, t->progress->epoch, position / t->job->batch, t->progress->epoch_sum, rate,
-                 (all - (double)t->progress->samples_seen) / rate);
+                 (all - (double)samples_now(t)) / rate);
 }
 
 /* No more steps are to be taken, though the epoch may not be over. */
@@ -141,7 +147,7 @@ static enum status compare_replicas(const struct trainer *t)
 static enum status run_steps(struct trainer *t)
 {
     size_t count = t->job->train.count, batch = t->job->batch;
-    size_t position = (size_t)(t->progress->samples_seen - t->progress->epoch * count);
+    size_t position = t->progress->epoch_sum.samples;
     t->steps_started = clock_seconds();
     const size_t *samples = order_of_epoch(&t->order, t->progress->epoch);
     while (position < count && !steps_done(t)) {
@@ -228,7 +234,7 @@ static enum status run_epochs(struct trainer *t)
     uint64_t first = t->progress->step;
     while (!status && t->progress->epoch < t->config->train.epochs && !steps_done(t)) {
         status = run_steps(t);
-        if (!status && t->progress->samples_seen == (t->progress->epoch + 1) * t->job->train.count)
+        if (!status && t->progress->epoch_sum.samples == t->job->train.count)
             status = finish_epoch(t);
         else if (!status && !(status = comm_agree(t->job->comm, check_weights(t)))) {
             watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);

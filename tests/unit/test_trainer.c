@@ -60,7 +60,7 @@ static void train(const char *data, const char *output)
              "[network]\nflat = flatten\nfc = dense units=2\nout = softmax\n[train]\nepochs = %d\n",
              output, data, EPOCHS);
     assert_done(config_parse(&config, "made.ini", text, NULL, 0));
-    assert_done(start_find(&start, &comm, &config, NULL, false, NULL));
+    assert_done(start_find(&start, &comm, &config, &(struct start_wish){NULL}));
     assert_done(job_open(&job, &comm, &config, 0));
     capture_start();
     enum status status = trainer_run(&job, &start, text, 0);
