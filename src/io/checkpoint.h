@@ -7,7 +7,7 @@
  *   /state         attributes: what struct progress has
  *   /data          attributes: mean, std, class_names, normalized, digest
  *   /config        the INI text in effect, one string
- *   /provenance    attributes: version, commit, compiler, libraries, host, threads, date
+ *   /provenance    attributes: version, commit, compiler, libraries, MPI, hosts, ranks, threads, date
  *   /digest        attributes: XXH3 of each array, named by its path, of /config and of /state
  *   the root's attributes    format = "cnn-train checkpoint", format_version = 1, complete = 1 (written last)
  *
@@ -45,7 +45,9 @@ struct checkpoint_content {
     uint64_t data_digest;
     const char *config_text;
     const char *changes; /* what the run was let change, a line each; NULL: nothing */
-    int threads;
+    int threads, ranks;  /* threads of the rank that writes */
+    const char *mpi;     /* the library, by its own words; NULL: unknown */
+    const char *hosts;   /* of all ranks: "n01 x 4, n02 x 4"; NULL: unknown */
     struct claim *claim; /* on the folder: checked before the file is renamed and before the links are turned;
                             NULL: nobody else writes there */
 };
@@ -99,6 +101,20 @@ struct checkpoint_info {
 };
 enum status checkpoint_read_info(const char *path, struct checkpoint_info *info);
 void checkpoint_info_destroy(struct checkpoint_info *info);
+
+/* /provenance, as texts. */
+struct checkpoint_fact {
+    char *name, *value;
+};
+struct checkpoint_provenance {
+    struct checkpoint_fact *facts; /* by name */
+    size_t count;
+};
+enum status checkpoint_read_provenance(const char *path, struct checkpoint_provenance *provenance);
+void checkpoint_provenance_destroy(struct checkpoint_provenance *provenance);
+
+/* The value of that name; "unknown" where there is none. */
+const char *checkpoint_fact(const struct checkpoint_provenance *provenance, const char *name);
 
 /* Fills the network's parameters from /model, which any HDF5 file may have that is laid out so: it needs
  * neither seal nor digests, but checks those that are there. STATUS_CHECKPOINT, with the parameters

@@ -141,6 +141,9 @@ static bool write_provenance(struct writer *w)
               h5_write_text(group, "compiler", build_compiler()) &&
               h5_write_text(group, "flags", build_flags()) && h5_write_text(group, "hdf5", hdf5) &&
               h5_write_text(group, "blas", build_blas()) && h5_write_text(group, "host", host) &&
+              h5_write_text(group, "mpi", w->content->mpi ? w->content->mpi : "unknown") &&
+              h5_write_text(group, "hosts", w->content->hosts ? w->content->hosts : host) &&
+              h5_write_u64(group, "ranks", (uint64_t)w->content->ranks) &&
               h5_write_u64(group, "threads", (uint64_t)w->content->threads) &&
               h5_write_text(group, "date", date) &&
               (!w->content->changes || h5_write_text(group, "changes", w->content->changes));

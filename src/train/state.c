@@ -164,12 +164,15 @@ enum status state_create(struct state *s, struct job *job, struct optimizer *opt
 {
     *s = (struct state){.job = job, .network = &job->network, .optimizer = optimizer, .claim = &start->claim};
     enum status status = comm_agree(job->comm, allocate(s));
+    if (!status)
+        status = comm_hosts(job->comm, &s->hosts);
     return status ? status : begin(s, start);
 }
 
 enum status state_write(struct state *s, const char *config_text, bool best)
 {
     struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
+    char library[COMM_LIBRARY_MAX];
     const struct dataset_split *train = &s->job->train;
     const struct config *c = s->job->config;
     struct checkpoint_content content = {
@@ -184,6 +187,9 @@ enum status state_write(struct state *s, const char *config_text, bool best)
         .config_text = config_text,
         .changes = s->changes,
         .threads = s->job->threads,
+        .ranks = s->job->comm->size,
+        .mpi = comm_library(library),
+        .hosts = s->hosts,
         .claim = s->claim,
     };
     enum status status = state_compare(s);
@@ -268,5 +274,6 @@ void state_destroy(struct state *s)
     free(s->layer_digests);
     free(s->layer_names);
     free(s->changes);
+    free(s->hosts);
     *s = (struct state){0};
 }

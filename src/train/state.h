@@ -12,6 +12,7 @@ struct state {
     struct optimizer *optimizer; /* borrowed */
     struct claim *claim;         /* the start's, borrowed */
     struct progress progress;
+    char *hosts;              /* rank 0's: of all ranks; owned */
     char *changes;            /* rank 0's: what the run was let change, a line each; owned; NULL: nothing */
     char checkpoint[1024];    /* the last one that was written or read; "": none yet */
     uint64_t *layer_digests;  /* (layers), for state_compare; owned */
