@@ -41,7 +41,7 @@ static const char newest[] = "newest"; /* of --resume */
 
 struct arguments {
     char resume[OPTION_TEXT_MAX], init[OPTION_TEXT_MAX], evaluate[OPTION_TEXT_MAX],
-        benchmark[OPTION_TEXT_MAX], allow_change[OPTION_TEXT_MAX];
+        benchmark[OPTION_TEXT_MAX], allow_change[OPTION_TEXT_MAX], verify[OPTION_TEXT_MAX];
     bool overwrite, dry_run, check_gradients, help, version;
     struct argument_list set;
     size_t steps;    /* 0: to the end */
@@ -75,6 +75,9 @@ static const struct argument options[] = {
     {{NULL, "evaluate", OPTION_TEXT, FIELD(evaluate), "", 0, 0, NULL,
       "do not train: loss, accuracy and confusion matrix on the test data"},
      .value = "CHECKPOINT"},
+    {{NULL, "verify", OPTION_TEXT, FIELD(verify), "", 0, 0, NULL,
+      "do nothing but tell whether a checkpoint is whole and undamaged; needs no CONFIG.ini"},
+     .value = "CHECKPOINT"},
     {{NULL, "dry-run", OPTION_BOOL, FIELD(dry_run), "no", 0, 0, NULL,
       "do not train: print the tables of layers and run"}},
     {{NULL, "benchmark", OPTION_TEXT, FIELD(benchmark), "", 0, 0, NULL,
@@ -91,6 +94,7 @@ static const struct argument options[] = {
 };
 static const char *const no_operand[] = {"CONFIG.ini"};
 static const struct argument_table table = {options, OPTION_COUNT(options), no_operand, 1};
+static const struct argument_table bare = {options, OPTION_COUNT(options), NULL, 0};
 
 static bool trains(const struct arguments *a)
 {
@@ -130,6 +134,18 @@ static bool answer(const struct arguments *a)
         config_help(stdout, a->help_config == CONFIG_HELP_MARKDOWN);
     }
     return a->help || a->version || a->help_config;
+}
+
+/* --verify, which needs no configuration either. `given`: the command line is sound but for that. */
+static enum status verify(const struct comm *comm, const char *path, enum status given)
+{
+    enum status status = given;
+    if (!status && comm->rank == 0)
+        status = checkpoint_verify(path);
+    status = comm_agree(comm, status);
+    if (!status)
+        log_print("%s: good\n", path);
+    return status;
 }
 
 static enum status train(struct job *job, const struct arguments *a, struct start *start)
@@ -262,6 +278,8 @@ static enum status run(struct comm *comm, int argc, char **argv)
         return together;
     if (arguments_want_help(argc, argv))
         a = (struct arguments){.help = true};
+    else if (a.verify[0])
+        return verify(comm, a.verify, status ? arguments_parse(&bare, argc, argv, &a, NULL) : STATUS_OK);
     else if (status && !a.version && !a.help_config)
         return comm_agree(comm, status);
     if (answer(&a))
