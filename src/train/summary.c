@@ -224,3 +224,14 @@ void summary_print_communication(const struct reducer *reducer)
     log_print("communication: %s, %s; exposed %.2f ms a step\n", reducer->allreduce.ops->name,
               ways[reducer->choice], 1e3 * reducer->exposed / (double)reducer->steps);
 }
+
+void summary_print_checkpoints(const struct saver_times *times)
+{
+    if (times->written + times->failed == 0)
+        return;
+    log_print("checkpoints: %zu written", times->written);
+    if (times->failed)
+        log_print(", %zu not", times->failed);
+    log_print("; training paused for %.1f ms at most, %.1f ms in all; %.2f s of writing beside it\n",
+              1e3 * times->pause_longest, 1e3 * times->pause_total, times->writing_total);
+}
