@@ -9,12 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* A tenth of a core where training wants all of them; all of one where it waits. */
-enum { NICER = 10 };
 
 /* One run of memory per thread, long enough for memcpy to go past the caches. */
 static void copy(float *to, const float *from, size_t count, int threads)
@@ -110,7 +106,6 @@ static void write_checkpoint(struct saver *s)
 static void *work(void *user)
 {
     struct saver *s = user;
-    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICER); /* Linux: of this thread alone */
     pthread_mutex_lock(&s->mutex);
     for (;;) {
         if (take_rows(s)) {
