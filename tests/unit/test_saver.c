@@ -47,6 +47,7 @@ static int create(void **state)
     sample_create(&sample, 1);
     snprintf(folder, sizeof folder, "%s", scratch_path("run"));
     assert_int_equal(mkdir(folder, 0777), 0);
+    sample.network.threads = 3; /* each with a part of the copy */
     assert_done(saver_create(&saver, folder, &sample.network, sample.content.slot_count, 0, ""));
     return 0;
 }
