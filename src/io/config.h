@@ -51,7 +51,8 @@ struct config {
         double stall_warn, stall_abort; /* seconds; 0: never */
     } distributed;
     struct {
-        size_t every, keep; /* epochs, 0: only at the end; number kept beside the best, 0: all */
+        struct interval every; /* never: only at the end */
+        size_t keep;           /* beside the best, 0: all */
     } checkpoint;
 };
 

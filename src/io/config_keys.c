@@ -68,8 +68,8 @@ const struct option config_keys[] = {
     {"distributed", "stall_abort", OPTION_REAL, FIELD(distributed.stall_abort), "600", 0, 1e6, NULL,
      "seconds that a rank waits for others before it ends the job; 0: for ever"},
 
-    {"checkpoint", "every", OPTION_SIZE, FIELD(checkpoint.every), "1", 0, 1e6, NULL,
-     "epochs from one checkpoint to the next; a best one and the last are written anyway; 0: no others"},
+    {"checkpoint", "every", OPTION_INTERVAL, FIELD(checkpoint.every), "1 epoch", 0, 1e9, NULL,
+     "when a checkpoint is written; a best one and the last are anyway"},
     {"checkpoint", "keep", OPTION_SIZE, FIELD(checkpoint.keep), "0", 0, 1e6, NULL,
      "newest checkpoints kept beside the best one; 0: all"},
 };

@@ -31,7 +31,7 @@ static const char notes[] =
     "Threads per rank: OMP_NUM_THREADS, by default the cores that the rank may run on. Exit codes: 0 done, 1 "
     "internal, 2 usage or\n"
     "configuration, 3 data, 4 checkpoint or output folder, 5 diverged, 85 stopped on request (SIGTERM,\n"
-    "SIGINT or SIGUSR1) with a checkpoint: --resume goes on.\n";
+    "SIGINT or SIGUSR1) with a checkpoint: --resume goes on. SIGUSR2: a checkpoint, and on.\n";
 
 enum { CHECKED_SAMPLES = 4 };
 

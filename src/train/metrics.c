@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char header[] =
@@ -78,10 +79,9 @@ static size_t put(char *line, size_t used, const char *format, double value)
     return used + (isfinite(value) ? (size_t)snprintf(line + used, LINE_MAX_BYTES - used, format, value) : 0);
 }
 
-enum status metrics_append(const char *folder, const struct metrics_row *row)
+static void write_row(FILE *file, const struct metrics_row *row)
 {
-    char path[FILE_PATH_MAX], line[LINE_MAX_BYTES];
-    metrics_path(folder, path);
+    char line[LINE_MAX_BYTES];
     size_t used = (size_t)snprintf(line, sizeof line, "%llu,%llu,%llu", (unsigned long long)row->epoch,
                                    (unsigned long long)row->step, (unsigned long long)row->samples);
     used = put(line, used, "%.6f", loss_mean(row->train));
@@ -92,12 +92,27 @@ enum status metrics_append(const char *folder, const struct metrics_row *row)
     used = put(line, used, "%.1f", row->images_per_s);
     used = put(line, used, "%.3f", row->seconds);
     line[used] = 0;
+    fprintf(file, "%s\n", line);
+}
+
+enum status metrics_append(const char *folder, const struct metrics_row *rows)
+{
+    char path[FILE_PATH_MAX];
+    struct stat before;
+    metrics_path(folder, path);
     FILE *file = fopen(path, "a");
     if (!file)
         return cannot(path);
-    bool good = fprintf(file, "%s\n", line) > 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    bool statted = !fstat(fileno(file), &before), good = statted;
+    if (statted && before.st_size == 0)
+        fputs(header, file);
+    for (const struct metrics_row *row = rows; row; row = row->next)
+        write_row(file, row);
+    good = good && !ferror(file) && fflush(file) == 0 && fsync(fileno(file)) == 0;
     enum status status = good ? STATUS_OK : cannot(path);
     if (fclose(file) && !status)
         status = cannot(path);
+    if (status && statted && truncate(path, before.st_size))
+        status = status_prefix(status, "a part of a line may be left: ");
     return status;
 }

@@ -162,23 +162,27 @@ static enum status begin(struct state *s, const struct start *start)
 
 enum status state_create(struct state *s, struct job *job, struct optimizer *optimizer, struct start *start)
 {
+    const struct config *c = job->config;
     *s = (struct state){.job = job, .network = &job->network, .optimizer = optimizer, .claim = &start->claim};
+    comm_library(s->library);
     enum status status = comm_agree(job->comm, allocate(s));
     if (!status)
         status = comm_hosts(job->comm, &s->hosts);
-    return status ? status : begin(s, start);
+    if (!status)
+        status = begin(s, start);
+    if (!status && job->comm->rank == 0)
+        status = saver_create(&s->saver, c->run.output, s->claim, s->network, list_slots(optimizer, s->slots),
+                              c->checkpoint.keep, s->checkpoint);
+    return comm_agree(job->comm, status);
 }
 
-enum status state_write(struct state *s, const char *config_text, bool best)
+enum status state_write(struct state *s, const char *config_text, const struct save *save)
 {
-    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
-    char library[COMM_LIBRARY_MAX];
     const struct dataset_split *train = &s->job->train;
-    const struct config *c = s->job->config;
     struct checkpoint_content content = {
         .network = s->network,
-        .slots = slots,
-        .slot_count = list_slots(s->optimizer, slots),
+        .slots = s->slots,
+        .slot_count = s->optimizer->ops->slot_count,
         .progress = &s->progress,
         .normalization = job_normalization(s->job),
         .class_names = (const char *const *)train->class_names,
@@ -188,23 +192,24 @@ enum status state_write(struct state *s, const char *config_text, bool best)
         .changes = s->changes,
         .threads = s->job->threads,
         .ranks = s->job->comm->size,
-        .mpi = comm_library(library),
+        .mpi = s->library,
         .hosts = s->hosts,
         .claim = s->claim,
     };
     enum status status = state_compare(s);
-    if (status)
-        return status;
-    if (s->job->comm->rank == 0)
-        status = checkpoint_write(c->run.output, &content, best, s->checkpoint);
-    if (!status && s->job->comm->rank == 0)
-        status = claim_check(s->claim);
-    if (!status && s->job->comm->rank == 0)
-        status = checkpoint_prune(c->run.output, c->checkpoint.keep, s->progress.step);
-    status = comm_agree(s->job->comm, status);
     if (!status)
-        comm_broadcast(s->job->comm, 0, s->checkpoint, sizeof s->checkpoint);
+        status = comm_agree(s->job->comm, s->job->comm->rank == 0 ? saver_check(&s->saver) : STATUS_OK);
+    if (!status && s->job->comm->rank == 0)
+        saver_save(&s->saver, &content, save);
     return status;
+}
+
+enum status state_finish(struct state *s)
+{
+    const struct comm *comm = s->job->comm;
+    enum status status = comm->rank == 0 ? saver_finish(&s->saver, s->checkpoint) : STATUS_OK;
+    comm_broadcast(comm, 0, s->checkpoint, sizeof s->checkpoint);
+    return comm_agree(comm, status);
 }
 
 /* Local. */
@@ -271,6 +276,7 @@ enum status state_compare(const struct state *s)
 
 void state_destroy(struct state *s)
 {
+    saver_destroy(&s->saver);
     free(s->layer_digests);
     free(s->layer_names);
     free(s->changes);

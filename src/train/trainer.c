@@ -32,11 +32,12 @@ struct trainer {
     struct state state;
     struct progress *progress; /* the state's */
     double last_rate;          /* of the last step */
-    bool stop;                 /* asked for from outside, agreed on */
+    bool stop, save;           /* asked for, agreed on: the end, a checkpoint */
 
     /* this start */
     double started, epoch_started;       /* clock_seconds */
-    double steps_started;                /* of the running epoch: behind the last evaluation and checkpoint */
+    double steps_started;                /* of the running epoch, checkpoints within it left out */
+    double saved;                        /* when the last checkpoint was asked for */
     double seconds_before, epoch_before; /* progress->seconds and epoch_seconds when the clock was read */
     uint64_t samples_at_start, epoch_samples_at_start;
 };
@@ -91,10 +92,17 @@ static void gather(void *user, size_t first, size_t n, float *x, int32_t *classe
                    classes, values, source->job->threads);
 }
 
+static enum status finish_writing(struct trainer *t)
+{
+    watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
+    return state_finish(&t->state);
+}
+
 static enum status diverged(struct trainer *t, const struct batch_source *source, size_t n, double rate)
 {
     char kept[sizeof t->state.checkpoint + 64] = "", where[FAULT_TEXT_MAX];
     struct fault fault = fault_find(&t->step, t->job->comm, t->progress->step, n, gather, (void *)source);
+    finish_writing(t); /* which is of earlier steps; what failed was warned of */
     if (t->state.checkpoint[0])
         snprintf(kept, sizeof kept, " the last good checkpoint is %s;", t->state.checkpoint);
     return status_set(
@@ -143,6 +151,43 @@ static enum status compare_replicas(const struct trainer *t)
     return every && t->progress->step % every == 0 ? state_compare(&t->state) : STATUS_OK;
 }
 
+/* A checkpoint of where training stands. Weights that are not finite would make it useless. */
+static enum status save(struct trainer *t, bool best, bool last)
+{
+    const struct save wanted = {.began = clock_seconds(), .best = best, .last = last};
+    watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
+    enum status status = comm_agree(t->job->comm, check_weights(t));
+    if (!status)
+        status = state_write(&t->state, t->config_text, &wanted);
+    t->save = false;
+    t->saved = clock_seconds();
+    t->steps_started += t->saved - wanted.began;
+    return status;
+}
+
+/* Whether rank 0's clock says so, which the others hear of by its vote. */
+static bool minutes_due(const struct trainer *t)
+{
+    struct interval every = t->config->checkpoint.every;
+    return t->job->comm->rank == 0 && every.unit == INTERVAL_MINUTES && every.count > 0 &&
+           clock_seconds() - t->saved >= 60 * every.count;
+}
+
+/* Whether it is time for a checkpoint, after a step, and at the end of an epoch. */
+static bool step_due(const struct trainer *t)
+{
+    struct interval every = t->config->checkpoint.every;
+    return t->save || (every.unit == INTERVAL_STEPS && every.count > 0 &&
+                       t->progress->step % (uint64_t)every.count == 0);
+}
+
+static bool epoch_due(const struct trainer *t)
+{
+    struct interval every = t->config->checkpoint.every;
+    return step_due(t) || (every.unit == INTERVAL_EPOCHS && every.count > 0 &&
+                           t->progress->epoch % (uint64_t)every.count == 0);
+}
+
 /* Steps from where the epoch stands to its end, or to the last step wanted. */
 static enum status run_steps(struct trainer *t)
 {
@@ -154,18 +199,21 @@ static enum status run_steps(struct trainer *t)
         size_t n = count - position < batch ? count - position : batch;
         double rate = rate_now(t);
         struct batch_source source = {t->job, samples + position};
-        struct step_result result =
-            step_take(&t->step, t->progress->step, n, rate, signals_stop_asked(), gather, &source);
+        struct step_votes votes = {signals_stop_asked(), signals_save_asked() || minutes_due(t)};
+        struct step_result result = step_take(&t->step, t->progress->step, n, rate, votes, gather, &source);
         if (!result.finite)
             return diverged(t, &source, n, rate);
         t->last_rate = rate;
         t->stop = result.stop;
+        t->save = t->save || result.save;
         position += n;
         t->progress->step++;
         t->progress->samples_seen += n;
         t->progress->epoch_sum = loss_add(t->progress->epoch_sum, result.loss);
         show_progress(t, position);
         enum status status = compare_replicas(t);
+        if (!status && position < count && !steps_done(t) && step_due(t))
+            status = save(t, false, false);
         if (status)
             return status;
     }
@@ -208,23 +256,20 @@ static enum status finish_epoch(struct trainer *t)
     bool best = note_best(p, test);
     read_clock(t);
     p->epoch++;
-    struct metrics_row row = {p->epoch, p->step,      p->samples_seen, p->epoch_sum,
-                              test,     t->last_rate, images_per_s,    p->seconds};
+    struct metrics_row row = {p->epoch,     p->step,      p->samples_seen, p->epoch_sum, test,
+                              t->last_rate, images_per_s, p->seconds,      NULL};
     double shown = p->epoch_seconds;
     p->epoch_sum = (struct loss_sum){0};
     p->epoch_seconds = t->epoch_before = 0;
     t->epoch_started = clock_seconds();
     t->epoch_samples_at_start = 0;
     display_epoch(&t->display, p->epoch, p->step, row.train, test, t->last_rate, images_per_s, shown, best);
-    watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
-    bool due = c->checkpoint.every && p->epoch % c->checkpoint.every == 0;
+    bool last = p->epoch == c->train.epochs || steps_done(t);
     if (t->job->comm->rank == 0) /* first: what a resumed run repeats, it drops from the file */
-        status = claim_check(&t->start->claim);
-    if (t->job->comm->rank == 0 && !status)
-        status = metrics_append(c->run.output, &row);
+        status = saver_add_row(&t->state.saver, &row);
     status = comm_agree(t->job->comm, status);
-    if (!status && (due || best || p->epoch == c->train.epochs || steps_done(t)))
-        status = state_write(&t->state, t->config_text, best);
+    if (!status && (epoch_due(t) || best || last))
+        status = save(t, best, last);
     return status;
 }
 
@@ -236,11 +281,11 @@ static enum status run_epochs(struct trainer *t)
         status = run_steps(t);
         if (!status && t->progress->epoch_sum.samples == t->job->train.count)
             status = finish_epoch(t);
-        else if (!status && !(status = comm_agree(t->job->comm, check_weights(t)))) {
-            watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
-            status = state_write(&t->state, t->config_text, false);
-        }
+        else if (!status)
+            status = save(t, false, true);
     }
+    if (!status)
+        status = finish_writing(t);
     if (status) {
         display_clear(&t->display);
         return status;
@@ -263,6 +308,10 @@ static void print_end(struct trainer *t)
                   fabs(t->progress->best_metric), (unsigned long long)t->progress->best_step);
     log_print("\n");
     summary_print_communication(&t->step.reducer);
+    if (t->job->comm->rank == 0) {
+        struct saver_times times = saver_times(&t->state.saver);
+        summary_print_checkpoints(&times);
+    }
     if (t->state.checkpoint[0])
         log_print("checkpoint: %s\n", t->state.checkpoint);
 }
@@ -311,7 +360,7 @@ enum status trainer_run(struct job *job, struct start *start, const char *config
     if (status)
         goto done;
     display_create(&t.display, job->config->train.epochs, (job->train.count + job->batch - 1) / job->batch);
-    t.started = t.epoch_started = clock_seconds();
+    t.started = t.epoch_started = t.saved = clock_seconds();
     signals_prepare();
     status = run_epochs(&t);
     if (!status)

@@ -23,6 +23,8 @@ static const char network_lines[] =
     "c = conv2d filters=5 kernel=3\nr = relu\nf = flatten\nd = dense units=4\n"
     "out = softmax";
 
+static const struct save best = {.best = true, .last = true};
+
 struct fixture {
     struct config config;
     struct job job;
@@ -103,7 +105,11 @@ static void test_written_and_read(void **state)
     memcpy(weights, f.job.network.parameters, f.job.network.parameter_count * sizeof *weights);
     if (mpi_group_comm.rank == 0)
         assert_done(file_make_folder(folder, STATUS_CHECKPOINT));
-    assert_done(state_write(&f.state, "[network]\n", true));
+    assert_done(state_write(&f.state, "[network]\n", &best));
+    for (size_t i = 0; i < f.job.network.parameter_count; i++)
+        f.job.network.parameters[i] = f.optimizer.slots[0][i] = 77; /* a copy is written */
+    f.state.progress.step = 13;
+    assert_done(state_finish(&f.state));
     snprintf(start.checkpoint, sizeof start.checkpoint, "%s", f.state.checkpoint);
     assert_non_null(strstr(start.checkpoint, "step-00000012.h5"));
     teardown(&f);
@@ -142,7 +148,9 @@ static void test_failures(void **state)
     teardown(&f);
     struct start new = {0};
     assert_done(setup(&f, &new, "/dev/null/folder", 7));
-    assert_failure(state_write(&f.state, "[network]\n", true), STATUS_CHECKPOINT, "/dev/null/folder", NULL);
+    assert_done(state_write(&f.state, "[network]\n", &best));
+    assert_failure(state_finish(&f.state), STATUS_CHECKPOINT, "/dev/null/folder", NULL);
+    assert_string_equal(f.state.checkpoint, "");
     teardown(&f);
 }
 

@@ -71,7 +71,8 @@ static void train(const char *data, const char *output)
     config_destroy(&config);
 }
 
-/* The rate is that of training: what a slow disk takes is in the seconds only. */
+/* The rate is that of training. What a slow disk takes is in the seconds only, and only where training had to
+ * wait for it: behind epoch 2, whose checkpoint comes while the one before is being written. */
 static void test_rate_is_of_training_alone(void **state)
 {
     (void)state;
@@ -88,7 +89,9 @@ static void test_rate_is_of_training_alone(void **state)
             2);
         if (!(rate > COUNT / flush_seconds))
             fail_msg("epoch %d: %g images/s", epoch, rate);
-        if (epoch > 1 && !(seconds >= before + flush_seconds))
+        if (epoch < 3 && seconds > flush_seconds)
+            fail_msg("epoch %d ends after %g seconds: training waits for the disk", epoch, seconds);
+        if (epoch == 3 && !(seconds >= before + flush_seconds))
             fail_msg("epoch %d ends after %g seconds, the one before after %g", epoch, seconds, before);
         before = seconds;
         line = strchr(line, '\n') + 1;
