@@ -60,3 +60,17 @@ has_step()
 {
     [ -e "$1/latest.h5" ] && [ "$(step_of "$1")" -ge "$2" ]
 }
+
+# write_endless FILE NAME: a run on four ranks that goes on until end_soon.
+write_endless()
+{
+    write_config "$1" "$2"
+    sed -i 's/^epochs = .*/epochs = 20000/' "$1"
+    printf '[distributed]\nshards = 4\nallreduce = tree\n[checkpoint]\nevery = 3\nkeep = 2\n' >>"$1"
+}
+
+# end_soon CONFIG FOLDER: a run that is not going at the moment ends two epochs behind its newest checkpoint when it is started again.
+end_soon()
+{
+    sed -i "s/^epochs = .*/epochs = $(($(step_of "$2") / 72 + 2))/" "$1"
+}

@@ -143,12 +143,6 @@ await_start()
     finish
 }
 
-# end_soon CONFIG FOLDER: a run that is not going at the moment ends two epochs behind its newest checkpoint when it is started again.
-end_soon()
-{
-    sed -i "s/^epochs = .*/epochs = $(($(step_of "$2") / 72 + 2))/" "$1"
-}
-
 # expect_undisturbed CONFIG FOLDER WHAT: the run has the bits of one that nobody disturbed, by one process.
 expect_undisturbed()
 {
@@ -156,12 +150,4 @@ expect_undisturbed()
     expect_exit 0 cnn-train --set run.output=undisturbed "$1"
     expect_same_arrays undisturbed/latest.h5 "$2/latest.h5" "$3"
     [ "$(step_of undisturbed)" = "$(step_of "$2")" ] || fail "$3: ended at step $(step_of "$2") instead of $(step_of undisturbed)"
-}
-
-# write_endless FILE NAME: a run on four ranks that goes on until end_soon.
-write_endless()
-{
-    write_config "$1" "$2"
-    sed -i 's/^epochs = .*/epochs = 20000/' "$1"
-    printf '[distributed]\nshards = 4\nallreduce = tree\n[checkpoint]\nevery = 3\nkeep = 2\n' >>"$1"
 }

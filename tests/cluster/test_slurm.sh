@@ -74,7 +74,7 @@ expect_log 'not put back into the queue'
 await_job 60 "$wrong" FAILED
 job=$wrong
 [ "$(job_value "$job" ExitCode)" = 2:0 ] || fail "a wrong configuration: exit code $(job_value "$job" ExitCode)"
-[ "$(grep -c 'exit code' "job-$job.log")" = 1 ] || fail "a wrong configuration was tried again: $(cat "job-$job.log")"
+[ "$(grep -c 'sbatch: .*: exit code' "job-$job.log")" = 1 ] || fail "a wrong configuration was tried again: $(cat "job-$job.log")"
 await_job 60 "$occupied" FAILED
 job=$occupied
 [ "$(job_value "$job" ExitCode)" = 4:0 ] || fail "a folder with another run: exit code $(job_value "$job" ExitCode)"
@@ -82,5 +82,5 @@ job=$occupied
 await_job 60 "$failing" FAILED
 job=$failing
 [ "$(job_value "$job" ExitCode)" = 1:0 ] || fail "a program that fails: exit code $(job_value "$job" ExitCode)"
-[ "$(grep -c 'exit code 1' "job-$job.log")" = 3 ] || fail "not started three times: $(cat "job-$job.log")"
+[ "$(grep -c 'sbatch: .*: exit code 1' "job-$job.log")" = 3 ] || fail "not started three times: $(cat "job-$job.log")"
 finish
