@@ -55,10 +55,10 @@ export OMPI_MCA_oob_tcp_keepalive_time=20 OMPI_MCA_oob_tcp_keepalive_intvl=10 OM
 size=$(wc -l <"$PBS_NODEFILE")
 start=(mpirun --hostfile "$PBS_NODEFILE" -np "$size" --map-by "slot:PE=$OMP_NUM_THREADS" --bind-to core -x OMP_NUM_THREADS)
 
-# job_value NAME: what PBS knows of this job under it.
+# job_value NAME: what PBS knows of this job under it; long lines go on behind a tab.
 job_value()
 {
-    qstat -f "$PBS_JOBID" 2>/dev/null | sed -n "s/^ *$1 = //p"
+    qstat -f "$PBS_JOBID" 2>/dev/null | sed -e ':next' -e N -e '$!b next' -e 's/\n\t//g' | sed -n "s/^ *$1 = //p"
 }
 
 # SIGUSR1 (this script's own clock; or qsig -s SIGUSR1) is handed on to all ranks by mpirun. SIGTERM (qdel, preemption, the end of the

@@ -11,7 +11,8 @@ self=$(readlink -f "$0")
 if [ -z "${CNN_CLUSTER_INSIDE:-}" ]; then
     [ "$(id -u)" -eq 0 ] || skip "a cluster inside this machine takes root"
     command -v ip >/dev/null || skip "there is no ip (iproute2) on this machine"
-    namespaces=(unshare --net --uts --mount --pid --fork --kill-child --mount-proc)
+    # setpriv, --kill-child: who outlives this script, which ctest may kill, is killed.
+    namespaces=(setpriv --pdeathsig KILL unshare --net --uts --mount --pid --fork --kill-child --mount-proc)
     "${namespaces[@]}" true 2>err || skip "no namespaces can be made here: $(cat err)"
     CNN_CLUSTER_INSIDE=yes TMPDIR=$tmp "${namespaces[@]}" "$self" "$build" "$source" &
     inside=$!

@@ -20,15 +20,15 @@ end_soon limit.ini limit
 await_job 120 "$job" COMPLETED || finish
 expect_undisturbed limit.ini limit 'a time limit'
 
-# A node dies, ranks and slurmd at once: Slurm misses it after SlurmdTimeout (10 s) and puts the job back; it waits for a fourth node.
+# A node dies, with its rank and Slurm's daemons: Slurm misses it after SlurmdTimeout (10 s) and puts the job back; it waits for a fourth node.
 write_endless node.ini node
 submit -- node.ini
 await_start 0 node
-victims=$(cat $slurm/slurmd-n4.pid)
-for process in $(pgrep -x cnn-train) $(pgrep -f slurmstepd); do
-    tr '\0' '\n' <"/proc/$process/environ" | grep -qx 'SLURMD_NODENAME=n4' && victims="$victims $process"
-done
-echo "dead: $victims"
+rank=$(for process in $(pgrep -x cnn-train); do
+    tr '\0' '\n' <"/proc/$process/environ" | grep -qx SLURMD_NODENAME=n4 && echo "$process"
+done)
+[ -n "$rank" ] || slurm_failed "no rank is on n4: $(pgrep -af cnn-train)"
+victims="$(cat $slurm/slurmd-n4.pid) $rank $(ps -o ppid= -p "$rank")"
 # shellcheck disable=SC2086
 kill -KILL $victims
 wait_for 150 job_is "$job" PENDING || slurm_failed "the job does not go back to the queue when a node dies"

@@ -27,7 +27,8 @@ printf '%s\n' localhost localhost >nodes
 # attributes WALLTIME RUN_COUNT: what qstat -f will say.
 attributes()
 {
-    printf '%s\n' "Job Id: $PBS_JOBID" "    Resource_List.select = 1:ncpus=2:mpiprocs=2" "    Resource_List.walltime = $1" \
+    printf '%s\n' "Job Id: $PBS_JOBID" "    Resource_List.select = 1:ncpus=2:mpi" \
+        $'\tprocs=2' "    Resource_List.walltime = $1" \
         "    run_count = $2" >attributes
 }
 
