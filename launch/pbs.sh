@@ -138,7 +138,7 @@ while :; do
     fi
     say "exit code $code"
     case $code in
-    0 | 2 | 3) exit "$code" ;; # done; or a configuration or data that will be as wrong the next time
+    0 | 2 | 3 | 5) exit "$code" ;; # done; or wrong configuration or data, or diverged, and so the next time again
     4) [ ${#resume[@]} -gt 0 ] || exit 4 ;; # the folder holds another run, or cannot be written to: not ours to go on with
     85) hand_in ;;
     esac
