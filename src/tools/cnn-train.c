@@ -12,12 +12,14 @@
 #include "train/benchmark.h"
 #include "train/evaluation.h"
 #include "train/job.h"
+#include "train/signals.h"
 #include "train/state.h"
 #include "train/trainer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] = "usage: cnn-train [options] CONFIG.ini\n"
                             "       mpirun -np RANKS cnn-train [options] CONFIG.ini\n"
@@ -251,6 +253,8 @@ static enum status run(struct comm *comm, int argc, char **argv)
     status = comm_agree(comm, check_arguments(&a));
     if (status)
         return status;
+    if (!trains(&a))
+        signals_release();
     status =
         comm_broadcast_text(comm, comm->rank == 0 ? config_read_text(a.config, &text) : STATUS_OK, &text);
     if (!status)
@@ -271,10 +275,22 @@ static enum status run(struct comm *comm, int argc, char **argv)
     return status;
 }
 
+/* Collective, at the end of a run that was stopped. Files are written, and all ranks know it; where mpirun
+ * ends the job, MPI_Finalize would wait for it until it kills. */
+static void leave_before_launcher(const struct comm *comm)
+{
+    if (comm_first(comm, signals_launcher_ends()) >= 0) {
+        fflush(NULL);
+        _exit(STATUS_STOPPED);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct comm comm;
+    signals_hold();
     threads_prepare(argv);
+    signals_prepare();
     enum status status = comm_create(&comm, &argc, &argv);
     if (!status)
         status = log_finish(run(&comm, argc, argv));
@@ -282,6 +298,8 @@ int main(int argc, char **argv)
         log_print("%s\n", status_message());
     else if (status && comm.rank == 0)
         log_error("%s", status_message());
+    if (status == STATUS_STOPPED)
+        leave_before_launcher(&comm);
     comm_destroy(&comm);
     return (int)status;
 }

@@ -304,7 +304,6 @@ enum status trainer_run(struct job *job, const struct start *start, const char *
         goto done;
     display_create(&t.display, job->config->train.epochs, (job->train.count + job->batch - 1) / job->batch);
     t.started = t.epoch_started = clock_seconds();
-    signals_prepare();
     status = run_epochs(&t);
     if (!status)
         print_end(&t);
