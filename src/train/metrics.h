@@ -13,9 +13,10 @@ struct metrics_row {
     double seconds;      /* of the run so far, with evaluations and checkpoints */
 };
 
-/* Starts the file with its header, or, on resume, keeps the lines up to `step` of the one that is there and
- * drops those behind, which are going to be trained again. STATUS_CHECKPOINT: it cannot be written. */
-enum status metrics_start(const char *folder, uint64_t step);
+/* Starts the file with its header, or, on resume, keeps the lines of the first `epochs` epochs, which are
+ * completed, of the one that is there, and drops those behind, which come again. STATUS_CHECKPOINT: it cannot
+ * be written. */
+enum status metrics_start(const char *folder, uint64_t epochs);
 
 /* Appends a line, flushed to the disk. */
 enum status metrics_append(const char *folder, const struct metrics_row *row);

@@ -44,6 +44,7 @@ static enum status find_checkpoint(struct start *start, const struct config *con
         return status;
     start->shards = info.progress.shards;
     start->step = info.progress.step;
+    start->epochs = info.progress.epoch;
     status = check_kept(&info.progress, config, start->checkpoint);
     checkpoint_info_destroy(&info);
     return status;
@@ -128,5 +129,5 @@ enum status start_claim_folder(const struct start *start, const struct config *c
         status = checkpoint_remove_after(folder, start->step);
     else if (!status && start->overwrite)
         status = checkpoint_remove_all(folder);
-    return status ? status : metrics_start(folder, start->step);
+    return status ? status : metrics_start(folder, start->epochs);
 }

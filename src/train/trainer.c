@@ -31,7 +31,6 @@ struct trainer {
     struct display display;
     struct state state;
     struct progress *progress; /* the state's */
-    double last_rate;          /* of the last step */
     bool stop;                 /* asked for from outside, agreed on */
 
     /* this start */
@@ -137,6 +136,13 @@ static enum status compare_replicas(const struct trainer *t)
     return every && t->progress->step % every == 0 ? state_compare(&t->state) : STATUS_OK;
 }
 
+/* This rank's vote. */
+static bool stop_asked(void *user)
+{
+    (void)user;
+    return signals_stop_asked();
+}
+
 /* Steps from where the epoch stands to its end, or to the last step wanted. */
 static enum status run_steps(struct trainer *t)
 {
@@ -149,10 +155,9 @@ static enum status run_steps(struct trainer *t)
         double rate = rate_now(t);
         struct batch_source source = {t->job, samples + position};
         struct step_result result =
-            step_take(&t->step, t->progress->step, n, rate, signals_stop_asked(), gather, &source);
+            step_take(&t->step, t->progress->step, n, rate, stop_asked(t), gather, &source);
         if (!result.finite)
             return diverged(t, &source, n, rate);
-        t->last_rate = rate;
         t->stop = result.stop;
         position += n;
         t->progress->step++;
@@ -166,6 +171,12 @@ static enum status run_steps(struct trainer *t)
     return STATUS_OK;
 }
 
+static enum status write_checkpoint(struct trainer *t, bool best)
+{
+    watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
+    return state_write(&t->state, t->config_text, best);
+}
+
 /* Whether the evaluation is the best so far, and notes it if it is. */
 static bool note_best(struct progress *progress, struct loss_sum test)
 {
@@ -177,15 +188,37 @@ static bool note_best(struct progress *progress, struct loss_sum test)
     return true;
 }
 
-/* The test data's loss at the end of an epoch. */
+/* The test data's loss at the end of an epoch. Not, where the run is to stop: the epoch then stays open. */
 static enum status test_epoch(struct trainer *t, struct loss_sum *test)
 {
     *test = (struct loss_sum){0};
-    if (!t->job->has_test)
+    if (!t->job->has_test || t->stop)
         return STATUS_OK;
-    enum status status = evaluation_run(&t->job->network, t->job->comm, &t->job->test,
-                                        job_normalization(t->job), test, NULL, NULL);
-    return status || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
+    enum status status = evaluation_run_until(&t->job->network, t->job->comm, &t->job->test,
+                                              job_normalization(t->job), stop_asked, t, &t->stop, test);
+    return status || t->stop || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
+}
+
+/* The last step's learning rate, also where an earlier start took it. */
+static double last_rate(const struct trainer *t)
+{
+    size_t rest = t->job->train.count % t->job->batch;
+    return schedule_rate(&t->schedule, t->progress->samples_seen - (rest ? rest : t->job->batch));
+}
+
+/* Of the epoch's steps in this start; where an earlier one took them all, of the epoch so far. */
+static double epoch_speed(const struct trainer *t)
+{
+    uint64_t all = t->progress->epoch_sum.samples, taken = all - t->epoch_samples_at_start;
+    double seconds = clock_seconds() - t->steps_started;
+    return taken ? (double)taken / fmax(seconds, 1e-9) : (double)all / fmax(t->progress->epoch_seconds, 1e-9);
+}
+
+/* A checkpoint in the midst of an epoch. */
+static enum status leave_epoch(struct trainer *t)
+{
+    enum status status = comm_agree(t->job->comm, check_weights(t));
+    return status ? status : write_checkpoint(t, false);
 }
 
 static enum status finish_epoch(struct trainer *t)
@@ -193,30 +226,31 @@ static enum status finish_epoch(struct trainer *t)
     const struct config *c = t->config;
     struct progress *p = t->progress;
     struct loss_sum test;
-    double steps_seconds = clock_seconds() - t->steps_started;
-    double images_per_s =
-        (double)(p->epoch_sum.samples - t->epoch_samples_at_start) / fmax(steps_seconds, 1e-9);
+    double images_per_s = epoch_speed(t);
     enum status status = test_epoch(t, &test);
     if (status)
         return status;
+    if (t->stop && t->job->has_test)
+        return leave_epoch(t);
     bool best = note_best(p, test);
     read_clock(t);
     p->epoch++;
     struct metrics_row row = {p->epoch, p->step,      p->samples_seen, p->epoch_sum,
-                              test,     t->last_rate, images_per_s,    p->seconds};
+                              test,     last_rate(t), images_per_s,    p->seconds};
     double shown = p->epoch_seconds;
     p->epoch_sum = (struct loss_sum){0};
     p->epoch_seconds = t->epoch_before = 0;
     t->epoch_started = clock_seconds();
     t->epoch_samples_at_start = 0;
-    display_epoch(&t->display, p->epoch, p->step, row.train, test, t->last_rate, images_per_s, shown, best);
-    watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
+    display_epoch(&t->display, p->epoch, p->step, row.train, test, row.learning_rate, images_per_s, shown,
+                  best);
     bool due = c->checkpoint.every && p->epoch % c->checkpoint.every == 0;
+    watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
     if (t->job->comm->rank == 0) /* first: what a resumed run repeats, it drops from the file */
         status = metrics_append(c->run.output, &row);
     status = comm_agree(t->job->comm, status);
     if (!status && (due || best || p->epoch == c->train.epochs || steps_done(t)))
-        status = state_write(&t->state, t->config_text, best);
+        status = write_checkpoint(t, best);
     return status;
 }
 
@@ -228,10 +262,8 @@ static enum status run_epochs(struct trainer *t)
         status = run_steps(t);
         if (!status && t->progress->samples_seen == (t->progress->epoch + 1) * t->job->train.count)
             status = finish_epoch(t);
-        else if (!status && !(status = comm_agree(t->job->comm, check_weights(t)))) {
-            watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
-            status = state_write(&t->state, t->config_text, false);
-        }
+        else if (!status)
+            status = leave_epoch(t);
     }
     if (status) {
         display_clear(&t->display);
@@ -295,8 +327,7 @@ enum status trainer_run(struct job *job, const struct start *start, const char *
                         .start = start,
                         .steps = steps,
                         .config_text = config_text,
-                        .progress = &t.state.progress,
-                        .last_rate = NAN};
+                        .progress = &t.state.progress};
     if (!job->has_data)
         return status_set(STATUS_USAGE, "%s: training needs data: [data] file is not set", job->config->path);
     enum status status = prepare(&t);
