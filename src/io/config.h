@@ -52,6 +52,7 @@ struct config {
     } distributed;
     struct {
         size_t every, keep; /* epochs, 0: only at the end; number kept beside the best, 0: all */
+        double stop_before; /* minutes; 0: off */
     } checkpoint;
 };
 

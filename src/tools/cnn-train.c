@@ -10,6 +10,7 @@
 #include "tools/threads.h"
 #include "train/alike.h"
 #include "train/benchmark.h"
+#include "train/deadline.h"
 #include "train/evaluation.h"
 #include "train/job.h"
 #include "train/signals.h"
@@ -43,11 +44,12 @@ static const char newest[] = "newest"; /* of --resume */
 
 struct arguments {
     char resume[OPTION_TEXT_MAX], init[OPTION_TEXT_MAX], evaluate[OPTION_TEXT_MAX],
-        benchmark[OPTION_TEXT_MAX];
+        benchmark[OPTION_TEXT_MAX], time_limit[OPTION_TEXT_MAX];
     bool overwrite, dry_run, check_gradients, help, version;
     struct argument_list set;
     size_t steps;    /* 0: to the end */
     double seconds;  /* of --benchmark; 0: none */
+    double limit;    /* seconds of --time-limit; 0: none */
     int help_config; /* enum config_help_form */
     const char *config;
 };
@@ -67,6 +69,9 @@ static const struct argument options[] = {
     {{NULL, "steps", OPTION_SIZE, FIELD(steps), "", 1, 1e15, NULL,
       "stop, with a checkpoint, when the run has taken N optimizer steps in all"},
      .value = "N"},
+    {{NULL, "time-limit", OPTION_TEXT, FIELD(time_limit), "", 0, 0, NULL,
+      "stop in time, with a checkpoint, if this process is ended after MINUTES, M:S, H:M:S or D-H[:M[:S]]"},
+     .value = "TIME"},
     {{NULL, "set", OPTION_TEXT, FIELD(set), NULL, 0, 0, NULL,
       "change a key of the configuration; may be repeated"},
      .value = "SECTION.KEY=VALUE",
@@ -101,11 +106,16 @@ static enum status check_arguments(struct arguments *a)
     bool benchmark = a->benchmark[0] != 0, resume = a->resume[0] != 0, init = a->init[0] != 0;
     if (benchmark && (!text_to_double(a->benchmark, &a->seconds) || a->seconds <= 0))
         return status_set(STATUS_USAGE, "--benchmark %s: expected a number of seconds", a->benchmark);
+    if (a->time_limit[0] && !deadline_limit(a->time_limit, &a->limit))
+        return status_set(STATUS_USAGE,
+                          "--time-limit %s: expected MINUTES, M:S, H:M:S, D-H, D-H:M or D-H:M:S, above 0",
+                          a->time_limit);
     if ((a->evaluate[0] != 0) + a->dry_run + benchmark + a->check_gradients > 1)
         return status_set(STATUS_USAGE,
                           "--evaluate, --dry-run, --benchmark and --check-gradients exclude each other");
-    if (!trains(a) && (resume || a->overwrite || a->steps || (init && !a->check_gradients)))
-        return status_set(STATUS_USAGE, "--resume, --overwrite, --steps and --init go with training only%s",
+    if (!trains(a) && (resume || a->overwrite || a->steps || a->limit || (init && !a->check_gradients)))
+        return status_set(STATUS_USAGE,
+                          "--resume, --overwrite, --steps, --time-limit and --init go with training only%s",
                           a->check_gradients ? " (--init with --check-gradients too)" : "");
     if (resume && init)
         return status_set(STATUS_USAGE, "--resume and --init exclude each other");
@@ -137,7 +147,7 @@ static enum status train(struct job *job, const struct arguments *a, const struc
     effective.network.input = job->network.input;
     enum status status = comm_agree(job->comm, config_text(&effective, &text));
     if (!status)
-        status = trainer_run(job, start, text, a->steps);
+        status = trainer_run(job, start, text, a->steps, a->limit);
     free(text);
     return status;
 }

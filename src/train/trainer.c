@@ -4,6 +4,7 @@
 #include "core/schedule.h"
 #include "core/text.h"
 #include "dist/watch.h"
+#include "train/deadline.h"
 #include "train/display.h"
 #include "train/evaluation.h"
 #include "train/fault.h"
@@ -17,6 +18,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A checkpoint's bytes per second, as long as none was written. Few disks are slower. */
+static const double DISK_MIN = 50e6;
 
 struct trainer {
     struct job *job;
@@ -30,6 +36,7 @@ struct trainer {
     struct order order;
     struct display display;
     struct state state;
+    struct deadline deadline;  /* rank 0's decides */
     struct progress *progress; /* the state's */
     bool stop;                 /* asked for from outside, agreed on */
 
@@ -136,11 +143,19 @@ static enum status compare_replicas(const struct trainer *t)
     return every && t->progress->step % every == 0 ? state_compare(&t->state) : STATUS_OK;
 }
 
+/* Since 1970. */
+static double wall_clock(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 /* This rank's vote. */
 static bool stop_asked(void *user)
 {
-    (void)user;
-    return signals_stop_asked();
+    struct trainer *t = user;
+    return signals_stop_asked() || (t->job->comm->rank == 0 && deadline_reached(&t->deadline, wall_clock()));
 }
 
 /* Steps from where the epoch stands to its end, or to the last step wanted. */
@@ -154,10 +169,12 @@ static enum status run_steps(struct trainer *t)
         size_t n = count - position < batch ? count - position : batch;
         double rate = rate_now(t);
         struct batch_source source = {t->job, samples + position};
+        double began = clock_seconds();
         struct step_result result =
             step_take(&t->step, t->progress->step, n, rate, stop_asked(t), gather, &source);
         if (!result.finite)
             return diverged(t, &source, n, rate);
+        deadline_note_step(&t->deadline, clock_seconds() - began);
         t->stop = result.stop;
         position += n;
         t->progress->step++;
@@ -173,8 +190,11 @@ static enum status run_steps(struct trainer *t)
 
 static enum status write_checkpoint(struct trainer *t, bool best)
 {
+    double began = clock_seconds();
     watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
-    return state_write(&t->state, t->config_text, best);
+    enum status status = state_write(&t->state, t->config_text, best);
+    deadline_note_checkpoint(&t->deadline, clock_seconds() - began);
+    return status;
 }
 
 /* Whether the evaluation is the best so far, and notes it if it is. */
@@ -320,7 +340,33 @@ static enum status prepare(struct trainer *t)
     return status;
 }
 
-enum status trainer_run(struct job *job, const struct start *start, const char *config_text, uint64_t steps)
+static void find_deadline(struct trainer *t, double limit)
+{
+    char seconds[32];
+    double minutes = t->config->checkpoint.stop_before, now = wall_clock();
+    double floats = (double)t->job->network.parameter_count * (double)(1 + t->optimizer.ops->slot_count);
+    deadline_find(&t->deadline, minutes, limit, floats * sizeof(float) / DISK_MIN, now,
+                  deadline_age(getpid()), deadline_age(getsid(0)));
+    if (t->deadline.end)
+        log_print("the job ends in %s (%s): the run stops in time\n\n",
+                  text_seconds(seconds, fmax(t->deadline.end - now, 0)), t->deadline.source);
+    else if (minutes > 0)
+        log_print("nothing tells when the job ends, so that stop_before stops nothing: there is neither "
+                  "--time-limit nor SLURM_JOB_END_TIME nor PBS_WALLTIME\n\n");
+}
+
+/* Asked from outside, or by the deadline. */
+static enum status stopped(const struct trainer *t)
+{
+    char why[DEADLINE_TEXT_MAX] = "on request";
+    if (!signals_stop_asked() && !isnan(t->deadline.left))
+        deadline_text(why, &t->deadline);
+    return status_set(STATUS_STOPPED, "stopped %s, after step %llu; --resume goes on from %s", why,
+                      (unsigned long long)t->progress->step, t->state.checkpoint);
+}
+
+enum status trainer_run(struct job *job, const struct start *start, const char *config_text, uint64_t steps,
+                        double limit)
 {
     struct trainer t = {.job = job,
                         .config = job->config,
@@ -333,14 +379,14 @@ enum status trainer_run(struct job *job, const struct start *start, const char *
     enum status status = prepare(&t);
     if (status)
         goto done;
+    find_deadline(&t, limit);
     display_create(&t.display, job->config->train.epochs, (job->train.count + job->batch - 1) / job->batch);
     t.started = t.epoch_started = clock_seconds();
     status = run_epochs(&t);
     if (!status)
         print_end(&t);
     if (!status && t.stop && t.progress->epoch < job->config->train.epochs)
-        status = status_set(STATUS_STOPPED, "stopped on request after step %llu; --resume goes on from %s",
-                            (unsigned long long)t.progress->step, t.state.checkpoint);
+        status = stopped(&t);
 done:
     state_destroy(&t.state);
     order_destroy(&t.order);
