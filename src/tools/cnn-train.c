@@ -3,6 +3,7 @@
 #include "core/gradient_check.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "dist/startup.h"
 #include "dist/watch.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
@@ -275,6 +276,7 @@ static enum status run(struct comm *comm, int argc, char **argv)
     status = alike_config(comm, &config);
     if (!status)
         status = watch_create(&watch, comm, config.distributed.stall_warn, config.distributed.stall_abort);
+    startup_end();
     if (!status) {
         comm->watch = &watch;
         status = run_job(comm, &config, &a);
@@ -301,7 +303,11 @@ int main(int argc, char **argv)
     signals_hold();
     threads_prepare(argv);
     signals_prepare();
+    startup_begin(STARTUP_SECONDS);
     enum status status = comm_create(&comm, &argc, &argv);
+    if (status && comm.rank > 0)
+        log_error("not started: process %d of %d, of which the first one tells why", comm.rank,
+                  comm.launcher.size);
     if (!status)
         status = log_finish(run(&comm, argc, argv));
     if (status == STATUS_STOPPED)
