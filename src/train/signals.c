@@ -11,6 +11,8 @@ static volatile sig_atomic_t launcher_ends;
 static volatile sig_atomic_t launcher = -1; /* mpirun or its daemon, our parent; -1: another one, or none */
 
 static const int stopping[] = {SIGTERM, SIGINT, SIGUSR1};
+static struct sigaction
+    before[sizeof stopping / sizeof *stopping]; /* what whoever started us wants of them */
 
 /* One request may arrive twice, from a batch system that tells all of a job, and from mpirun, which is one of
  * them and hands it on. Nanoseconds. */
@@ -61,14 +63,14 @@ void signals_prepare(void)
     stop_asked = launcher_ends = 0;
     launcher = getenv("OMPI_COMM_WORLD_SIZE") ? getppid() : -1;
     for (size_t i = 0; i < sizeof stopping / sizeof *stopping; i++)
-        sigaction(stopping[i], &action, NULL);
+        sigaction(stopping[i], &action, &before[i]);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 void signals_release(void)
 {
     for (size_t i = 0; i < sizeof stopping / sizeof *stopping; i++)
-        signal(stopping[i], SIG_DFL);
+        sigaction(stopping[i], &before[i], NULL);
     if (stop_asked)
         raise(stop_asked);
 }

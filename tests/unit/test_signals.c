@@ -83,6 +83,15 @@ static void remembered_and_released(int number)
     signals_release();
 }
 
+/* As a shell's background job has it. */
+static void ignored_from_the_start(int number)
+{
+    signal(number, SIG_IGN);
+    remembered_and_released(number);
+    raise(number);
+    signals_prepare(); /* forgets */
+}
+
 static void test_what_a_signal_does(void **state)
 {
     (void)state;
@@ -94,6 +103,7 @@ static void test_what_a_signal_does(void **state)
         assert_int_equal(outcome(while_held, stopping[i]), 85);
         assert_int_equal(outcome(released, stopping[i]), -stopping[i]);
         assert_int_equal(outcome(remembered_and_released, stopping[i]), -stopping[i]);
+        assert_int_equal(outcome(ignored_from_the_start, stopping[i]), 0);
     }
 }
 
