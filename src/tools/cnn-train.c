@@ -107,6 +107,7 @@ static enum status check_arguments(struct arguments *a)
     bool benchmark = a->benchmark[0] != 0, resume = a->resume[0] != 0, init = a->init[0] != 0;
     if (benchmark && (!text_to_double(a->benchmark, &a->seconds) || a->seconds <= 0))
         return status_set(STATUS_USAGE, "--benchmark %s: expected a number of seconds", a->benchmark);
+    a->limit = 0;
     if (a->time_limit[0] && !deadline_limit(a->time_limit, &a->limit))
         return status_set(STATUS_USAGE,
                           "--time-limit %s: expected MINUTES, M:S, H:M:S, D-H, D-H:M or D-H:M:S, above 0",
