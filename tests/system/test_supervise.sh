@@ -13,7 +13,7 @@ export OMP_NUM_THREADS=1 OMPI_MCA_odls_base_sigkill_timeout=1
 unset SLURM_JOB_ID PBS_JOBID
 supervise=$source/launch/supervise.sh
 mpi=(mpirun --timeout 120 --bind-to none)
-long=(--set train.epochs=60 --set checkpoint.keep=3 --set run.output=run)
+long=(--set train.epochs=20 --set checkpoint.keep=3 --set run.output=run)
 
 # begin OPTION... -- COMMAND: in the background, $supervisor; what it says goes to err.
 begin()
@@ -47,7 +47,7 @@ another()
 expect_exit 0 ranks 2 cnn-train "${long[@]}" --set run.output=calm plain.ini
 begin --restarts 3 -- "${mpi[@]}" -np 2 cnn-train "${long[@]}" plain.ini
 last=none kills=0
-while [ $kills -lt 4 ]; do
+while [ $kills -lt 3 ]; do
     if ! wait_for 60 another "$last" || ! wait_for 60 running; then
         break
     fi
