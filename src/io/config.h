@@ -53,6 +53,7 @@ struct config {
     struct {
         struct interval every; /* never: only at the end */
         size_t keep;           /* beside the best, 0: all */
+        double stop_before;    /* minutes; 0: off */
     } checkpoint;
 };
 

@@ -72,6 +72,8 @@ const struct option config_keys[] = {
      "when a checkpoint is written; a best one and the last are anyway"},
     {"checkpoint", "keep", OPTION_SIZE, FIELD(checkpoint.keep), "0", 0, 1e6, NULL,
      "newest checkpoints kept beside the best one; 0: all"},
+    {"checkpoint", "stop_before", OPTION_REAL, FIELD(checkpoint.stop_before), "0", 0, 1e6, NULL,
+     "minutes before the end of the job (Slurm, PBS, --time-limit) at which the run stops; 0: never"},
 };
 
 _Static_assert(OPTION_COUNT(config_keys) <= CONFIG_KEYS_MAX, "CONFIG_KEYS_MAX");

@@ -3,6 +3,7 @@
 #include "core/gradient_check.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "dist/startup.h"
 #include "dist/watch.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
@@ -10,14 +11,17 @@
 #include "tools/threads.h"
 #include "train/alike.h"
 #include "train/benchmark.h"
+#include "train/deadline.h"
 #include "train/evaluation.h"
 #include "train/job.h"
+#include "train/signals.h"
 #include "train/state.h"
 #include "train/trainer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] = "usage: cnn-train [options] CONFIG.ini\n"
                             "       mpirun -np RANKS cnn-train [options] CONFIG.ini\n"
@@ -41,11 +45,13 @@ static const char newest[] = "newest"; /* of --resume */
 
 struct arguments {
     char resume[OPTION_TEXT_MAX], init[OPTION_TEXT_MAX], evaluate[OPTION_TEXT_MAX],
-        benchmark[OPTION_TEXT_MAX], allow_change[OPTION_TEXT_MAX], verify[OPTION_TEXT_MAX];
+        benchmark[OPTION_TEXT_MAX], allow_change[OPTION_TEXT_MAX], verify[OPTION_TEXT_MAX],
+        time_limit[OPTION_TEXT_MAX];
     bool overwrite, dry_run, check_gradients, help, version;
     struct argument_list set;
     size_t steps;    /* 0: to the end */
     double seconds;  /* of --benchmark; 0: none */
+    double limit;    /* seconds of --time-limit; 0: none */
     int help_config; /* enum config_help_form */
     const char *config;
 };
@@ -68,6 +74,9 @@ static const struct argument options[] = {
     {{NULL, "steps", OPTION_SIZE, FIELD(steps), "", 1, 1e15, NULL,
       "stop, with a checkpoint, when the run has taken N optimizer steps in all"},
      .value = "N"},
+    {{NULL, "time-limit", OPTION_TEXT, FIELD(time_limit), "", 0, 0, NULL,
+      "stop in time, with a checkpoint, if this process is ended after MINUTES, M:S, H:M:S or D-H[:M[:S]]"},
+     .value = "TIME"},
     {{NULL, "set", OPTION_TEXT, FIELD(set), NULL, 0, 0, NULL,
       "change a key of the configuration; may be repeated"},
      .value = "SECTION.KEY=VALUE",
@@ -106,11 +115,17 @@ static enum status check_arguments(struct arguments *a)
     bool benchmark = a->benchmark[0] != 0, resume = a->resume[0] != 0, init = a->init[0] != 0;
     if (benchmark && (!text_to_double(a->benchmark, &a->seconds) || a->seconds <= 0))
         return status_set(STATUS_USAGE, "--benchmark %s: expected a number of seconds", a->benchmark);
+    a->limit = 0;
+    if (a->time_limit[0] && !deadline_limit(a->time_limit, &a->limit))
+        return status_set(STATUS_USAGE,
+                          "--time-limit %s: expected MINUTES, M:S, H:M:S, D-H, D-H:M or D-H:M:S, above 0",
+                          a->time_limit);
     if ((a->evaluate[0] != 0) + a->dry_run + benchmark + a->check_gradients > 1)
         return status_set(STATUS_USAGE,
                           "--evaluate, --dry-run, --benchmark and --check-gradients exclude each other");
-    if (!trains(a) && (resume || a->overwrite || a->steps || (init && !a->check_gradients)))
-        return status_set(STATUS_USAGE, "--resume, --overwrite, --steps and --init go with training only%s",
+    if (!trains(a) && (resume || a->overwrite || a->steps || a->limit || (init && !a->check_gradients)))
+        return status_set(STATUS_USAGE,
+                          "--resume, --overwrite, --steps, --time-limit and --init go with training only%s",
                           a->check_gradients ? " (--init with --check-gradients too)" : "");
     if (resume && init)
         return status_set(STATUS_USAGE, "--resume and --init exclude each other");
@@ -156,7 +171,7 @@ static enum status train(struct job *job, const struct arguments *a, struct star
     effective.network.input = job->network.input;
     enum status status = comm_agree(job->comm, config_text(&effective, &text));
     if (!status)
-        status = trainer_run(job, start, text, a->steps);
+        status = trainer_run(job, start, text, a->steps, a->limit);
     free(text);
     return status;
 }
@@ -287,6 +302,8 @@ static enum status run(struct comm *comm, int argc, char **argv)
     status = comm_agree(comm, check_arguments(&a));
     if (status)
         return status;
+    if (!trains(&a))
+        signals_release();
     status =
         comm_broadcast_text(comm, comm->rank == 0 ? config_read_text(a.config, &text) : STATUS_OK, &text);
     if (!status)
@@ -297,6 +314,7 @@ static enum status run(struct comm *comm, int argc, char **argv)
     status = alike_config(comm, &config);
     if (!status)
         status = watch_create(&watch, comm, config.distributed.stall_warn, config.distributed.stall_abort);
+    startup_end();
     if (!status) {
         comm->watch = &watch;
         status = run_job(comm, &config, &a);
@@ -307,17 +325,35 @@ static enum status run(struct comm *comm, int argc, char **argv)
     return status;
 }
 
+/* Collective, at the end of a run that was stopped. Files are written, and all ranks know it; where mpirun
+ * ends the job, MPI_Finalize would wait for it until it kills. */
+static void leave_before_launcher(const struct comm *comm)
+{
+    if (comm_first(comm, signals_launcher_ends()) >= 0) {
+        fflush(NULL);
+        _exit(STATUS_STOPPED);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct comm comm;
+    signals_hold();
     threads_prepare(argv);
+    signals_prepare();
+    startup_begin(STARTUP_SECONDS);
     enum status status = comm_create(&comm, &argc, &argv);
+    if (status && comm.rank > 0)
+        log_error("not started: process %d of %d, of which the first one tells why", comm.rank,
+                  comm.launcher.size);
     if (!status)
         status = log_finish(run(&comm, argc, argv));
     if (status == STATUS_STOPPED)
         log_print("%s\n", status_message());
     else if (status && comm.rank == 0)
         log_error("%s", status_message());
+    if (status == STATUS_STOPPED)
+        leave_before_launcher(&comm);
     comm_destroy(&comm);
     return (int)status;
 }

@@ -27,41 +27,42 @@ static enum status cannot(const char *path)
 }
 
 /* As many fields as the header has, and first the numbers of epoch and step. */
-static bool is_row(const char *line, unsigned long long *step)
+static bool is_row(const char *line, unsigned long long *epoch)
 {
     size_t missing = 0;
     for (const char *c = header; *c; c++)
         missing += *c == ',';
     for (const char *c = line; *c; c++)
         missing -= *c == ',';
-    return missing == 0 && sscanf(line, "%*u,%llu,", step) == 1;
+    unsigned long long step;
+    return missing == 0 && sscanf(line, "%llu,%llu,", epoch, &step) == 2;
 }
 
-/* Lines of the old file whose step is not beyond `step`; what is not a line of ours is dropped. */
-static void copy_rows(FILE *from, FILE *to, uint64_t step)
+/* Lines of the old file whose epoch is not beyond `epochs`; what is not a line of ours is dropped. */
+static void copy_rows(FILE *from, FILE *to, uint64_t epochs)
 {
     char line[LINE_MAX_BYTES];
     bool begins = true; /* else it is the rest of a line that is too long */
     while (fgets(line, sizeof line, from)) {
-        unsigned long long row_step;
+        unsigned long long epoch;
         bool ends = strchr(line, '\n') != NULL;
-        if (begins && ends && is_row(line, &row_step) && row_step <= step)
+        if (begins && ends && is_row(line, &epoch) && epoch <= epochs)
             fputs(line, to);
         begins = ends;
     }
 }
 
-enum status metrics_start(const char *folder, uint64_t step)
+enum status metrics_start(const char *folder, uint64_t epochs)
 {
     char path[FILE_PATH_MAX], temporary[FILE_PATH_MAX];
     metrics_path(folder, path);
     enum status status = file_begin(path, STATUS_CHECKPOINT, temporary);
     if (status)
         return status;
-    FILE *file = fopen(temporary, "w"), *old = step ? fopen(path, "r") : NULL;
+    FILE *file = fopen(temporary, "w"), *old = epochs ? fopen(path, "r") : NULL;
     bool good = file && fputs(header, file) >= 0;
     if (good && old)
-        copy_rows(old, file, step);
+        copy_rows(old, file, epochs);
     if (old)
         fclose(old);
     good = good && !ferror(file);

@@ -14,9 +14,10 @@ struct metrics_row {
     struct metrics_row *next; /* NULL: the last of a list */
 };
 
-/* Starts the file with its header, or, on resume, keeps the lines up to `step` of the one that is there and
- * drops those behind, which are going to be trained again. STATUS_CHECKPOINT: it cannot be written. */
-enum status metrics_start(const char *folder, uint64_t step);
+/* Starts the file with its header, or, on resume, keeps the lines of the first `epochs` epochs, which are
+ * completed, of the one that is there, and drops those behind, which come again. STATUS_CHECKPOINT: it cannot
+ * be written. */
+enum status metrics_start(const char *folder, uint64_t epochs);
 
 /* Appends the lines of a list, flushed to the disk, and first the header where the file is new. All or none.
  * STATUS_CHECKPOINT: they cannot be written. */

@@ -133,6 +133,7 @@ static enum status find_checkpoint(struct start *start, const struct config *con
         return status;
     start->shards = info.progress.shards;
     start->step = info.progress.step;
+    start->epochs = info.progress.epoch;
     start->allow_data = has_word(allow, "data");
     status = compare(start, &info, config, allow);
     checkpoint_info_destroy(&info);
@@ -219,7 +220,7 @@ enum status start_claim_folder(struct start *start, const struct config *config)
         status = checkpoint_remove_after(folder, start->step);
     else if (!status && start->overwrite)
         status = checkpoint_remove_all(folder);
-    return status ? status : metrics_start(folder, start->step);
+    return status ? status : metrics_start(folder, start->epochs);
 }
 
 void start_release(struct start *start)

@@ -10,7 +10,7 @@ struct start {
     bool resume, overwrite;
     char checkpoint[1024]; /* to go on from; without `resume` a file whose /model gives the first weights, "":
                               none */
-    uint64_t step;         /* of the checkpoint to go on from; 0: a new run */
+    uint64_t step, epochs; /* of the checkpoint to go on from, epochs completed; 0: a new run */
     size_t shards;         /* of it; 0: a new run */
     struct shape input;    /* of it, as its configuration says; 0x0x0: unknown */
     bool allow_data;       /* it may have been trained on other data */

@@ -4,6 +4,7 @@
 #include "core/schedule.h"
 #include "core/text.h"
 #include "dist/watch.h"
+#include "train/deadline.h"
 #include "train/display.h"
 #include "train/evaluation.h"
 #include "train/fault.h"
@@ -17,6 +18,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A checkpoint's bytes per second, as long as none was written. Few disks are slower. */
+static const double DISK_MIN = 50e6;
 
 struct trainer {
     struct job *job;
@@ -30,8 +36,8 @@ struct trainer {
     struct order order;
     struct display display;
     struct state state;
+    struct deadline deadline;  /* rank 0's decides */
     struct progress *progress; /* the state's */
-    double last_rate;          /* of the last step */
     bool stop, save;           /* asked for, agreed on: the end, a checkpoint */
 
     /* this start */
@@ -188,6 +194,24 @@ static bool epoch_due(const struct trainer *t)
                            t->progress->epoch % (uint64_t)every.count == 0);
 }
 
+/* Since 1970. */
+static double wall_clock(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* This rank's vote. Whose folder is another start's finds that out again when it is to write, and fails. */
+static bool stop_asked(void *user)
+{
+    struct trainer *t = user;
+    if (t->job->comm->rank > 0)
+        return signals_stop_asked();
+    deadline_note_checkpoint(&t->deadline, saver_seconds(&t->state.saver));
+    return signals_stop_asked() || claim_lost(t->state.claim) || deadline_reached(&t->deadline, wall_clock());
+}
+
 /* Steps from where the epoch stands to its end, or to the last step wanted. */
 static enum status run_steps(struct trainer *t)
 {
@@ -199,11 +223,12 @@ static enum status run_steps(struct trainer *t)
         size_t n = count - position < batch ? count - position : batch;
         double rate = rate_now(t);
         struct batch_source source = {t->job, samples + position};
-        struct step_votes votes = {signals_stop_asked(), signals_save_asked() || minutes_due(t)};
+        double began = clock_seconds();
+        struct step_votes votes = {stop_asked(t), signals_save_asked() || minutes_due(t)};
         struct step_result result = step_take(&t->step, t->progress->step, n, rate, votes, gather, &source);
         if (!result.finite)
             return diverged(t, &source, n, rate);
-        t->last_rate = rate;
+        deadline_note_step(&t->deadline, clock_seconds() - began);
         t->stop = result.stop;
         t->save = t->save || result.save;
         position += n;
@@ -231,15 +256,30 @@ static bool note_best(struct progress *progress, struct loss_sum test)
     return true;
 }
 
-/* The test data's loss at the end of an epoch. */
+/* The test data's loss at the end of an epoch. Not, where the run is to stop: the epoch then stays open. */
 static enum status test_epoch(struct trainer *t, struct loss_sum *test)
 {
     *test = (struct loss_sum){0};
-    if (!t->job->has_test)
+    if (!t->job->has_test || t->stop)
         return STATUS_OK;
-    enum status status = evaluation_run(&t->job->network, t->job->comm, &t->job->test,
-                                        job_normalization(t->job), test, NULL, NULL);
-    return status || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
+    enum status status = evaluation_run_until(&t->job->network, t->job->comm, &t->job->test,
+                                              job_normalization(t->job), stop_asked, t, &t->stop, test);
+    return status || t->stop || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
+}
+
+/* Of the epoch's last step, also where an earlier start took it. */
+static double last_rate(const struct trainer *t)
+{
+    size_t rest = t->job->train.count % t->job->batch;
+    return schedule_rate(&t->schedule, samples_now(t) - (rest ? rest : t->job->batch));
+}
+
+/* Of the epoch's steps in this start; where an earlier one took them all, of the epoch so far. */
+static double epoch_speed(const struct trainer *t)
+{
+    uint64_t all = t->progress->epoch_sum.samples, taken = all - t->epoch_samples_at_start;
+    double seconds = clock_seconds() - t->steps_started;
+    return taken ? (double)taken / fmax(seconds, 1e-9) : (double)all / fmax(t->progress->epoch_seconds, 1e-9);
 }
 
 static enum status finish_epoch(struct trainer *t)
@@ -247,23 +287,23 @@ static enum status finish_epoch(struct trainer *t)
     const struct config *c = t->config;
     struct progress *p = t->progress;
     struct loss_sum test;
-    double steps_seconds = clock_seconds() - t->steps_started;
-    double images_per_s =
-        (double)(p->epoch_sum.samples - t->epoch_samples_at_start) / fmax(steps_seconds, 1e-9);
+    double images_per_s = epoch_speed(t), rate = last_rate(t);
     enum status status = test_epoch(t, &test);
     if (status)
         return status;
+    if (t->stop && t->job->has_test)
+        return save(t, false, true);
     bool best = note_best(p, test);
     read_clock(t);
     p->epoch++;
-    struct metrics_row row = {p->epoch,     p->step,      p->samples_seen, p->epoch_sum, test,
-                              t->last_rate, images_per_s, p->seconds,      NULL};
+    struct metrics_row row = {p->epoch, p->step,      p->samples_seen, p->epoch_sum, test,
+                              rate,     images_per_s, p->seconds,      NULL};
     double shown = p->epoch_seconds;
     p->epoch_sum = (struct loss_sum){0};
     p->epoch_seconds = t->epoch_before = 0;
     t->epoch_started = clock_seconds();
     t->epoch_samples_at_start = 0;
-    display_epoch(&t->display, p->epoch, p->step, row.train, test, t->last_rate, images_per_s, shown, best);
+    display_epoch(&t->display, p->epoch, p->step, row.train, test, rate, images_per_s, shown, best);
     bool last = p->epoch == c->train.epochs || steps_done(t);
     if (t->job->comm->rank == 0) /* first: what a resumed run repeats, it drops from the file */
         status = saver_add_row(&t->state.saver, &row);
@@ -345,29 +385,53 @@ static enum status prepare(struct trainer *t)
     return status;
 }
 
-enum status trainer_run(struct job *job, struct start *start, const char *config_text, uint64_t steps)
+static void find_deadline(struct trainer *t, double limit)
+{
+    char seconds[32];
+    double minutes = t->config->checkpoint.stop_before, now = wall_clock();
+    double floats = (double)t->job->network.parameter_count * (double)(1 + t->optimizer.ops->slot_count);
+    deadline_find(&t->deadline, minutes, limit, floats * sizeof(float) / DISK_MIN, now,
+                  deadline_age(getpid()), deadline_age(getsid(0)));
+    if (t->deadline.end)
+        log_print("the job ends in %s (%s): the run stops in time\n\n",
+                  text_seconds(seconds, fmax(t->deadline.end - now, 0)), t->deadline.source);
+    else if (minutes > 0)
+        log_print("nothing tells when the job ends, so that stop_before stops nothing: there is neither "
+                  "--time-limit nor SLURM_JOB_END_TIME nor PBS_WALLTIME\n\n");
+}
+
+/* Asked from outside, or by the deadline. */
+static enum status stopped(const struct trainer *t)
+{
+    char why[DEADLINE_TEXT_MAX] = "on request";
+    if (!signals_stop_asked() && !isnan(t->deadline.left))
+        deadline_text(why, &t->deadline);
+    return status_set(STATUS_STOPPED, "stopped %s, after step %llu; --resume goes on from %s", why,
+                      (unsigned long long)t->progress->step, t->state.checkpoint);
+}
+
+enum status trainer_run(struct job *job, struct start *start, const char *config_text, uint64_t steps,
+                        double limit)
 {
     struct trainer t = {.job = job,
                         .config = job->config,
                         .start = start,
                         .steps = steps,
                         .config_text = config_text,
-                        .progress = &t.state.progress,
-                        .last_rate = NAN};
+                        .progress = &t.state.progress};
     if (!job->has_data)
         return status_set(STATUS_USAGE, "%s: training needs data: [data] file is not set", job->config->path);
     enum status status = prepare(&t);
     if (status)
         goto done;
+    find_deadline(&t, limit);
     display_create(&t.display, job->config->train.epochs, (job->train.count + job->batch - 1) / job->batch);
     t.started = t.epoch_started = t.saved = clock_seconds();
-    signals_prepare();
     status = run_epochs(&t);
     if (!status)
         print_end(&t);
     if (!status && t.stop && t.progress->epoch < job->config->train.epochs)
-        status = status_set(STATUS_STOPPED, "stopped on request after step %llu; --resume goes on from %s",
-                            (unsigned long long)t.progress->step, t.state.checkpoint);
+        status = stopped(&t);
 done:
     state_destroy(&t.state);
     order_destroy(&t.order);

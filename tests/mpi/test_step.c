@@ -225,11 +225,60 @@ static void test_evaluation(void **state)
     }
 }
 
+/* Asked at the given vote, on one rank only. */
+struct asked {
+    int rank, votes, when;
+};
+
+static bool ask(void *user)
+{
+    struct asked *a = user;
+    return a->votes++ == a->when && mpi_group_comm.rank == a->rank;
+}
+
+/* An evaluation that one rank is asked to stop ends on all ranks after the same vote, and otherwise has the
+ * result of one that cannot be stopped. Batches of one sample, so that ranks have different numbers of them.
+ */
+static void test_stopped_evaluation(void **state)
+{
+    (void)state;
+    struct fixture f;
+    float mean[] = {0, 0}, std[] = {1, 1};
+    const struct normalization normalization = {false, 2, mean, std};
+    int size = mpi_group_comm.size, batches = (BATCH + size - 1) / size,
+        votes = (batches + EVALUATION_VOTE - 1) / EVALUATION_VOTE;
+    setup(&f, &mpi_group_comm, softmax_text, 1, RING, OVERLAP_NO);
+    struct dataset_split split = {.name = "test",
+                                  .count = BATCH,
+                                  .shape = image,
+                                  .is_float = true,
+                                  .images = f.x,
+                                  .outputs = OUTPUTS,
+                                  .classes = f.classes};
+    assert_done(network_bind(&f.network, 1, false, 1));
+    for (int rank = 0; rank < size; rank++)
+        for (int when = 0; when <= votes; when++) {
+            struct asked asked = {rank, 0, when};
+            struct loss_sum one, many;
+            bool stopped;
+            assert_done(evaluation_run_until(&f.network, &mpi_group_comm, &split, &normalization, ask, &asked,
+                                             &stopped, &many));
+            assert_int_equal(stopped, when < votes);
+            assert_int_equal(asked.votes, when < votes ? when + 1 : votes);
+            if (stopped)
+                continue;
+            assert_done(evaluation_run(&f.network, &alone, &split, &normalization, &one, NULL, NULL));
+            assert_true(many.loss == one.loss && many.hits == one.hits && many.samples == one.samples);
+        }
+    teardown(&f);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tree),  cmocka_unit_test(test_ring),       cmocka_unit_test(test_votes),
-        cmocka_unit_test(test_fault), cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_tree),       cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_votes),      cmocka_unit_test(test_fault),
+        cmocka_unit_test(test_evaluation), cmocka_unit_test(test_stopped_evaluation),
     };
     return mpi_group_run(argc, argv, tests);
 }

@@ -40,4 +40,5 @@ static const char full_text[] = "[run]\n"
                                 "stall_abort = 60.5\n"
                                 "[checkpoint]\n"
                                 "every = 2.5 minutes\n"
-                                "keep = 3\n";
+                                "keep = 3\n"
+                                "stop_before = 7.5\n";

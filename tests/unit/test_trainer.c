@@ -63,7 +63,7 @@ static void train(const char *data, const char *output)
     assert_done(start_find(&start, &comm, &config, &(struct start_wish){NULL}));
     assert_done(job_open(&job, &comm, &config, 0));
     capture_start();
-    enum status status = trainer_run(&job, &start, text, 0);
+    enum status status = trainer_run(&job, &start, text, 0, 0);
     free(capture_stop());
     assert_done(status);
     job_close(&job);
