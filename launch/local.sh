@@ -49,6 +49,8 @@ esac
 ranks=$1
 shift
 [[ $ranks =~ ^[1-9][0-9]*$ ]] || fail "NP is $ranks, a number of ranks is wanted"
+[ "$(id -u)" != 0 ] || [ -n "${OMPI_ALLOW_RUN_AS_ROOT:-}" ] || [ -n "${DRY:-}" ] ||
+    fail "mpirun does not start as root: export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 allows it, in a container for instance"
 command -v mpirun >/dev/null || fail "there is no mpirun; launch/packages.sh run installs it on Debian and Ubuntu"
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -72,15 +74,26 @@ if [ -n "${DRY:-}" ]; then
     exit 0
 fi
 
-# mpirun kills its ranks one second after Ctrl-C or SIGTERM, which is too soon for a checkpoint, but hands SIGUSR1 on to them.
+# mpirun kills its ranks soon after Ctrl-C or SIGTERM, but hands SIGUSR1 on to them; before there are any, it loses it.
 # In a process group of its own (set -m) it does not see the terminal's Ctrl-C.
 asked=no interrupted=no
 stop()
 {
     interrupted=yes
-    if [ $asked = no ]; then kill -USR1 $launcher; else kill -TERM $launcher; fi 2>/dev/null || true
+    if [ $asked = no ]; then
+        for _ in {1..100}; do
+            pgrep -P $launcher >/dev/null && break
+            sleep 0.1
+        done
+        kill -USR1 $launcher
+    else
+        kill -TERM $launcher
+    fi 2>/dev/null || true
     asked=yes
 }
+# Where a batch system sends SIGTERM to everything at once, mpirun too, the ranks have so many seconds for a checkpoint, and
+# as many again until they are killed. After a rank has died, mpirun takes as long to end.
+export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout:-5}
 set -m
 "${command[@]}" </dev/null &
 launcher=$!

@@ -43,6 +43,13 @@ clang                    clang, a second compiler
 libomp-dev               its OpenMP
 python3-xxhash           xxHash for Python, with which the digests of checkpoints can be checked
 python3-torch            PyTorch, which checkpoints are loaded into
+python3-yaml             YAML for Python, which reads launch/mpijob.yaml
+iproute2                 ip, with which tests/cluster makes hosts and networks inside this machine
+slurmctld                Slurm, of which tests/cluster starts one of its own (as root)
+slurmd                   Slurm: what runs on each node
+slurm-client             Slurm: sbatch, srun, squeue, scontrol
+slurm-wlm-basic-plugins  Slurm: plugins
+munge                    MUNGE, by which Slurm knows who asks
 '
 fashion_packages='
 dataset-fashion-mnist    the Fashion-MNIST images as IDX files, under /usr/share/datasets/fashion-mnist
@@ -83,9 +90,10 @@ tell()
     exit 2
 }
 
+# RUNLEVEL=1: where there is no systemd, a package that brings a daemon does not start it; the tests start their own.
 apt()
 {
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" </dev/null
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" </dev/null
 }
 
 # Somebody else may hold the lock on the lists, which apt-get update does not wait for.

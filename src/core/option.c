@@ -92,6 +92,41 @@ static bool parse_shape(const char *text, struct shape *shape)
     return true;
 }
 
+static const char *const interval_words[] = {"epochs", "epoch", "steps", "step", "minutes", "minute"};
+enum { INTERVAL_WORDS = sizeof interval_words / sizeof *interval_words, INTERVAL_NUMBER_MAX = 64 };
+
+/* The word's unit; INTERVAL_WORDS / 2 where it is none. */
+static size_t interval_unit(const char *word)
+{
+    size_t i = 0;
+    while (i < INTERVAL_WORDS && strcmp(word, interval_words[i]))
+        i++;
+    return i / 2;
+}
+
+static enum status parse_interval(const struct option *option, const char *text, struct interval *interval)
+{
+    char number[INTERVAL_NUMBER_MAX];
+    size_t length = strspn(text, "0123456789."), whole;
+    double count;
+    const char *word = text + length + strspn(text + length, " \t");
+    if (length >= sizeof number)
+        return refuse(option, text);
+    snprintf(number, sizeof number, "%.*s", (int)length, text);
+    size_t unit = *word ? interval_unit(word) : INTERVAL_EPOCHS;
+    bool good = text_to_double(number, &count) && in_range(option, count);
+    if (unit == INTERVAL_WORDS / 2) {
+        const char *nearest = good ? text_nearest(word, interval_words, INTERVAL_WORDS) : NULL;
+        return nearest ? status_set(STATUS_USAGE, "%s = %.200s: `%.100s` is unknown, did you mean `%s`?",
+                                    option->name, text, word, nearest)
+                       : refuse(option, text);
+    }
+    if (!good || (unit != INTERVAL_MINUTES && !text_to_size(number, &whole)))
+        return refuse(option, text);
+    *interval = (struct interval){count, count > 0 ? (enum interval_unit)unit : INTERVAL_EPOCHS};
+    return STATUS_OK;
+}
+
 static bool parse_bool(const char *text, bool *value)
 {
     static const char *const words[] = {"no", "yes", "false", "true", "off", "on", "0", "1"};
@@ -175,6 +210,8 @@ enum status option_parse(const struct option *option, const char *text, void *ba
     case OPTION_SHAPE:
         good = parse_shape(text, to);
         break;
+    case OPTION_INTERVAL:
+        return parse_interval(option, text, to);
     }
     return good ? STATUS_OK : refuse(option, text);
 }
@@ -218,6 +255,18 @@ static void format_real(double value, char out[OPTION_TEXT_MAX])
     }
 }
 
+static void format_interval(const struct interval *interval, char out[OPTION_TEXT_MAX])
+{
+    if (interval->count == floor(interval->count))
+        snprintf(out, OPTION_TEXT_MAX, "%.0f", interval->count);
+    else
+        format_real(interval->count, out);
+    size_t used = strlen(out);
+    if (interval->count > 0)
+        snprintf(out + used, OPTION_TEXT_MAX - used, " %s",
+                 interval_words[2 * interval->unit + (interval->count == 1)]);
+}
+
 void option_format(const struct option *option, const void *base, char out[OPTION_TEXT_MAX])
 {
     const void *from = (const char *)base + option->offset;
@@ -259,6 +308,9 @@ void option_format(const struct option *option, const void *base, char out[OPTIO
             snprintf(out, OPTION_TEXT_MAX, "%zux%zux%zu", s->h, s->w, s->c);
         break;
     }
+    case OPTION_INTERVAL:
+        format_interval(from, out);
+        break;
     }
 }
 
@@ -305,6 +357,11 @@ void option_domain(const struct option *option, char out[OPTION_TEXT_MAX])
             "HEIGHTxWIDTHxCHANNELS, or HEIGHTxWIDTH for one channel; height and width from 1 to %d, channels "
             "from 1 to %d",
             SIDE_MAX, CHANNELS_MAX);
+        break;
+    case OPTION_INTERVAL:
+        snprintf(out, OPTION_TEXT_MAX,
+                 "N epochs, N steps or N minutes, N%s, whole but for minutes; N alone: epochs; 0: never",
+                 range);
         break;
     }
 }

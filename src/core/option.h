@@ -15,11 +15,20 @@ enum option_kind {                /* what the field at `offset` is */
                    OPTION_TEXT,   /* char[OPTION_TEXT_MAX] */
                    OPTION_PAIR,   /* struct pair: "3" for both or "3x5" for height x width, each in [min, max]
                                    */
-                   OPTION_PADDING, /* struct padding: same, valid, "1" or "1x2" */
-                   OPTION_SHAPE,   /* struct shape: "28x28x1" or "28x28" (one channel); "" is 0x0x0 */
+                   OPTION_PADDING,  /* struct padding: same, valid, "1" or "1x2" */
+                   OPTION_SHAPE,    /* struct shape: "28x28x1" or "28x28" (one channel); "" is 0x0x0 */
+                   OPTION_INTERVAL, /* struct interval: "1 epoch", "500 steps", "10 minutes", in [min, max];
+                                       "3": epochs; "0": never */
 };
 
 enum { OPTION_TEXT_MAX = 1024 };
+
+/* Whether what exists already, a run that is resumed, may go on with another value. */
+enum option_change {
+    CHANGE_FREE,
+    CHANGE_ASKED, /* where the user says that it is meant */
+    CHANGE_NEVER,
+};
 
 struct pair {
     size_t h, w;
@@ -28,6 +37,13 @@ struct pair {
 struct padding {
     bool same;         /* output size = ceil(input / stride); what does not divide evenly is put at the end */
     struct pair sides; /* otherwise: rows above and below, columns left and right */
+};
+
+enum interval_unit { INTERVAL_EPOCHS, INTERVAL_STEPS, INTERVAL_MINUTES };
+
+struct interval {
+    double count; /* 0: never; whole but for minutes */
+    enum interval_unit unit;
 };
 
 struct option {
@@ -40,6 +56,7 @@ struct option {
     double min, max;      /* of numbers; both 0: any */
     const char *choices;  /* of OPTION_CHOICE */
     const char *help;     /* one line */
+    enum option_change change;
 };
 
 /* Number of rows of a table in the same file. */

@@ -37,21 +37,28 @@ static bool is_power_of_two(size_t number)
     return number && !(number & (number - 1));
 }
 
+enum status allreduce_check(const struct allreduce_ops *ops, int ranks, size_t shards)
+{
+    if (!ops->power_of_two || (is_power_of_two((size_t)ranks) && is_power_of_two(shards)))
+        return STATUS_OK;
+    return status_set(STATUS_USAGE,
+                      "allreduce = %s adds pair by pair and wants a power of two of ranks and of shards, "
+                      "but there are %d ranks and %zu shards: choose 1, 2, 4, 8, 16 ... of both, or "
+                      "allreduce = %s",
+                      ops->name, ranks, shards, allreduce_list->name);
+}
+
 enum status allreduce_create(struct allreduce *allreduce, const struct allreduce_ops *ops,
                              const struct comm *comm, size_t shards)
 {
+    enum status status = allreduce_check(ops, comm->size, shards);
     *allreduce = (struct allreduce){
         .ops = ops, .comm = MPI_COMM_NULL, .rank = comm->rank, .size = comm->size, .segment = SEGMENT};
-    if (ops->power_of_two && !(is_power_of_two((size_t)comm->size) && is_power_of_two(shards)))
-        return status_set(STATUS_USAGE,
-                          "allreduce = %s adds pair by pair and wants a power of two of ranks and of shards, "
-                          "but there are %d ranks and %zu shards: choose 1, 2, 4, 8, 16 ... of both, or "
-                          "allreduce = %s",
-                          ops->name, comm->size, shards, allreduce_list->name);
+    if (status)
+        return status;
     if (comm->size == 1)
         return STATUS_OK;
     size_t bytes = EXCHANGE_DEPTH * allreduce->segment * sizeof(float);
-    enum status status = STATUS_OK;
     allreduce->scratch = aligned_alloc(ALIGNMENT, bytes);
     if (!allreduce->scratch)
         status = status_no_memory("segments of messages", bytes);

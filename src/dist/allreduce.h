@@ -31,8 +31,11 @@ struct allreduce {
     atomic_bool patient;
 };
 
-/* Collective. `shards`: in how many the batch is cut. Not patient at first. Fails with STATUS_USAGE, on all
- * ranks, where the algorithm wants powers of two. To be destroyed where it succeeded. */
+/* STATUS_USAGE: the algorithm wants powers of two, and the numbers are none. */
+enum status allreduce_check(const struct allreduce_ops *ops, int ranks, size_t shards);
+
+/* Collective. `shards`: in how many the batch is cut. Not patient at first. Fails as allreduce_check does, on
+ * all ranks. To be destroyed where it succeeded. */
 enum status allreduce_create(struct allreduce *allreduce, const struct allreduce_ops *ops,
                              const struct comm *comm, size_t shards);
 

@@ -111,6 +111,53 @@ enum status comm_broadcast_text(const struct comm *comm, enum status status, cha
     return status;
 }
 
+/* Hosts are few, and ranks of one are mostly neighbours. */
+static char *join_hosts(const char (*hosts)[COMM_HOST_MAX], int count)
+{
+    char *text = calloc((size_t)count, COMM_HOST_MAX + 32);
+    size_t used = 0;
+    for (int i = 0; i < count && text; i++) {
+        int ranks = 0, first = i;
+        for (int j = count - 1; j >= 0; j--)
+            if (!strcmp(hosts[i], hosts[j])) {
+                ranks++;
+                first = j;
+            }
+        if (first == i)
+            used += (size_t)sprintf(text + used, "%s%s x %d", used ? ", " : "", hosts[i], ranks);
+    }
+    return text;
+}
+
+enum status comm_hosts(const struct comm *comm, char **text)
+{
+    size_t bytes = (size_t)comm->size * COMM_HOST_MAX;
+    char(*hosts)[COMM_HOST_MAX] = comm->rank == 0 ? malloc(bytes) : NULL;
+    *text = NULL;
+    enum status status = comm_agree(
+        comm, comm->rank == 0 && !hosts ? status_no_memory("the names of hosts", bytes) : STATUS_OK);
+    if (!status && comm->size == 1) {
+        memcpy(hosts, comm->host, COMM_HOST_MAX);
+    } else if (!status) {
+        enum watch_phase before = watch_wait_begin(comm->watch);
+        MPI_Gather(comm->host, COMM_HOST_MAX, MPI_BYTE, hosts, COMM_HOST_MAX, MPI_BYTE, 0, comm->world);
+        watch_wait_end(comm->watch, before);
+    }
+    if (!status && comm->rank == 0 && !(*text = join_hosts((const char(*)[COMM_HOST_MAX])hosts, comm->size)))
+        status = status_no_memory("the names of hosts", bytes);
+    free(hosts);
+    return comm_agree(comm, status);
+}
+
+char *comm_library(char out[COMM_LIBRARY_MAX])
+{
+    int length = 0;
+    MPI_Get_library_version(out, &length);
+    out[length < COMM_LIBRARY_MAX ? length : COMM_LIBRARY_MAX - 1] = 0;
+    out[strcspn(out, "\r\n")] = 0;
+    return out;
+}
+
 /* A failure is worse than a stop on request, which is not one. */
 static int severity(enum status status)
 {

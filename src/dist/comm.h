@@ -47,6 +47,14 @@ int comm_first(const struct comm *comm, bool mine);
  * with rank 0's message. */
 enum status comm_broadcast_text(const struct comm *comm, enum status status, char **text);
 
+/* Collective: rank 0 gets the hosts of all ranks, in the order of their first ranks, with how many each has:
+ * "n01 x 4, n02 x 4"; to be freed by the caller, NULL on the others. */
+enum status comm_hosts(const struct comm *comm, char **text);
+
+/* The MPI library in its own words, on one line; whether it was started or not. */
+enum { COMM_LIBRARY_MAX = MPI_MAX_LIBRARY_VERSION_STRING };
+char *comm_library(char out[COMM_LIBRARY_MAX]);
+
 /* Collective: the worst status of all ranks, with the message of the lowest rank that has it; the message of
  * another rank than 0, which speaks for the job, then names that rank and its host. */
 enum status comm_agree(const struct comm *comm, enum status status);

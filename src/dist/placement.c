@@ -151,7 +151,9 @@ static void fewer_advice(enum launcher_kind launcher, size_t ranks, char *out, s
     if (launcher == LAUNCHER_SRUN)
         snprintf(out, space, "`srun --ntasks-per-node=%zu`", ranks);
     else if (launcher == LAUNCHER_MPIRUN)
-        snprintf(out, space, "`mpirun --map-by ppr:%zu:node`", ranks);
+        snprintf(out, space,
+                 "at most %zu rank%s on this host (`-np %zu`; on several hosts `--map-by ppr:%zu:node`)",
+                 ranks, many(ranks), ranks, ranks);
     else
         snprintf(out, space, "at most %zu rank%s on a host", ranks, many(ranks));
 }

@@ -7,12 +7,13 @@
  *   /state         attributes: what struct progress has
  *   /data          attributes: mean, std, class_names, normalized, digest
  *   /config        the INI text in effect, one string
- *   /provenance    attributes: version, commit, compiler, libraries, host, threads, date
+ *   /provenance    attributes: version, commit, compiler, libraries, MPI, hosts, ranks, threads, date
  *   /digest        attributes: XXH3 of each array, named by its path, of /config and of /state
  *   the root's attributes    format = "cnn-train checkpoint", format_version = 1, complete = 1 (written last)
  *
  * A file with a seal that it does not match is refused by every function here before HDF5 sees it. */
 #include "core/network.h"
+#include "io/claim.h"
 #include "io/dataset.h"
 
 /* Where training stands; all of it goes into /state. */
@@ -43,7 +44,12 @@ struct checkpoint_content {
     size_t class_count;
     uint64_t data_digest;
     const char *config_text;
-    int threads;
+    const char *changes; /* what the run was let change, a line each; NULL: nothing */
+    int threads, ranks;  /* threads of the rank that writes */
+    const char *mpi;     /* the library, by its own words; NULL: unknown */
+    const char *hosts;   /* of all ranks: "n01 x 4, n02 x 4"; NULL: unknown */
+    struct claim *claim; /* on the folder: checked before the file is renamed and before the links are turned;
+                            NULL: nobody else writes there */
 };
 
 /* Writes FOLDER/step-00000123.h5 under a temporary name, flushes, renames, flushes the folder, and points the
@@ -91,10 +97,24 @@ struct checkpoint_info {
     char **class_names;
     size_t class_count;
     uint64_t data_digest;
-    char *config_text;
+    char *config_text, *changes; /* changes: "" where there were none */
 };
 enum status checkpoint_read_info(const char *path, struct checkpoint_info *info);
 void checkpoint_info_destroy(struct checkpoint_info *info);
+
+/* /provenance, as texts. */
+struct checkpoint_fact {
+    char *name, *value;
+};
+struct checkpoint_provenance {
+    struct checkpoint_fact *facts; /* by name */
+    size_t count;
+};
+enum status checkpoint_read_provenance(const char *path, struct checkpoint_provenance *provenance);
+void checkpoint_provenance_destroy(struct checkpoint_provenance *provenance);
+
+/* The value of that name; "unknown" where there is none. */
+const char *checkpoint_fact(const struct checkpoint_provenance *provenance, const char *name);
 
 /* Fills the network's parameters from /model, which any HDF5 file may have that is laid out so: it needs
  * neither seal nor digests, but checks those that are there. STATUS_CHECKPOINT, with the parameters

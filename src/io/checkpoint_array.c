@@ -39,14 +39,33 @@ static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, 
     return visit->status == STATUS_OK ? 0 : -1;
 }
 
+/* Ours are in the order of the network; other files know none. */
+static bool keeps_order(hid_t file, const char *name)
+{
+    unsigned flags = 0;
+    hid_t group = checkpoint_group_open(file, name);
+    hid_t creation = group >= 0 ? H5Gget_create_plist(group) : H5I_INVALID_HID;
+    if (creation >= 0) {
+        H5Pget_link_creation_order(creation, &flags);
+        H5Pclose(creation);
+    }
+    checkpoint_group_close(group);
+    return flags & H5P_CRT_ORDER_INDEXED;
+}
+
 enum status checkpoint_list(const char *path, hid_t file, const char *group, struct checkpoint_names *list)
 {
     struct visit visit = {path, group, list, STATUS_OK};
     *list = (struct checkpoint_names){0};
     if (H5Lexists(file, group, H5P_DEFAULT) <= 0)
         return STATUS_OK;
-    herr_t failed =
-        H5Lvisit_by_name(file, group, H5_INDEX_NAME, H5_ITER_INC, visit_link, &visit, H5P_DEFAULT);
+    bool ordered = keeps_order(file, group);
+    herr_t failed = H5Lvisit_by_name(file, group, ordered ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME, H5_ITER_INC,
+                                     visit_link, &visit, H5P_DEFAULT);
+    if (failed < 0 && ordered && visit.status == STATUS_OK) { /* a group below may keep none */
+        checkpoint_names_free(list);
+        failed = H5Lvisit_by_name(file, group, H5_INDEX_NAME, H5_ITER_INC, visit_link, &visit, H5P_DEFAULT);
+    }
     if (failed < 0 && visit.status == STATUS_OK)
         visit.status = status_set(STATUS_CHECKPOINT, "%s: %s is damaged or not a group", path, group);
     if (visit.status != STATUS_OK)

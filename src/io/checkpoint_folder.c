@@ -102,13 +102,15 @@ static bool belongs_to_run(const char *name)
            !strcmp(name, "metrics.csv");
 }
 
-/* What killed runs left of the files that they were writing. */
+/* What killed runs left of the files that they were writing. The token is among them, but never goes with
+ * the run: whoever removes that has put its own there. */
 static void sweep(const char *folder)
 {
     char path[FILE_PATH_MAX], name[FILE_PATH_MAX];
     DIR *stream = opendir(folder);
     for (struct dirent *entry; stream && (entry = readdir(stream));)
-        if (join(folder, entry->d_name, path) && file_left_behind(path, name) && belongs_to_run(name))
+        if (join(folder, entry->d_name, path) && file_left_behind(path, name) &&
+            (belongs_to_run(name) || !strcmp(name, ".owner")))
             unlink(path);
     if (stream)
         closedir(stream);
@@ -121,8 +123,13 @@ enum status checkpoint_write(const char *folder, const struct checkpoint_content
     snprintf(name, sizeof name, "step-%08" PRIu64 ".h5", content->progress->step);
     if (!join(folder, name, path))
         return status_set(STATUS_CHECKPOINT, "the path of the output folder %s is too long", folder);
+    enum status status = claim_check(content->claim);
+    if (status != STATUS_OK)
+        return status;
     sweep(folder);
-    enum status status = checkpoint_write_file(path, content);
+    status = checkpoint_write_file(path, content);
+    if (status == STATUS_OK)
+        status = claim_check(content->claim);
     if (status != STATUS_OK)
         return status;
     point(folder, "latest.h5", name);
@@ -254,10 +261,15 @@ enum status checkpoint_newest(const char *folder, char path[1024])
             log_warn("passed over: %s", status_message());
     }
     if (found.count == 0)
-        status_set(status, "%s: no checkpoint (step-NUMBER.h5) in this folder", folder);
+        status_set(
+            status,
+            "%s: no checkpoint (step-NUMBER.h5) in this folder, and so nothing to resume: start without "
+            "--resume, or let run.output name the run's folder",
+            folder);
     else if (status != STATUS_OK)
-        status_set(status, "%s: none of the checkpoints in this folder can be used (%zu)", folder,
-                   found.count);
+        status_set(status,
+                   "%s: none of the checkpoints in this folder can be used (%zu): --overwrite starts anew",
+                   folder, found.count);
     free(found.list);
     return status;
 }

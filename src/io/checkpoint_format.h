@@ -30,7 +30,8 @@ bool checkpoint_array_name(char out[CHECKPOINT_NAME_MAX], const char *group, con
 enum status checkpoint_check_digest(const char *path, hid_t digests, const char *name, const void *bytes,
                                     size_t size, bool needed);
 
-/* The names of all arrays below `group`, as in "conv1/weight"; anything else there is a failure. None where
+/* The names of all arrays below `group`, as in "conv1/weight", in the order in which they were written where
+ * the file knows it; anything else there is a failure. None where
  * there is no such group. To be freed with checkpoint_names_free. */
 struct checkpoint_names {
     char **names;

@@ -122,6 +122,16 @@ static enum status read_config(const char *path, hid_t file, hid_t digests, char
     return status;
 }
 
+/* Files of before have no such attribute. */
+static enum status read_changes(const char *path, hid_t file, char **changes)
+{
+    hid_t group = checkpoint_group_open(file, "/provenance");
+    bool noted = group >= 0 && h5_has_attribute(group, "changes");
+    bool ok = noted ? h5_read_text(group, "changes", changes) : (*changes = strdup("")) != NULL;
+    checkpoint_group_close(group);
+    return ok ? STATUS_OK : checkpoint_bad(path, "/provenance, changes");
+}
+
 enum status checkpoint_read_info_of(const char *path, hid_t file, struct checkpoint_info *info)
 {
     *info = (struct checkpoint_info){0};
@@ -133,6 +143,8 @@ enum status checkpoint_read_info_of(const char *path, hid_t file, struct checkpo
         status = read_data(path, file, info);
     if (status == STATUS_OK)
         status = read_config(path, file, digests, &info->config_text);
+    if (status == STATUS_OK)
+        status = read_changes(path, file, &info->changes);
     checkpoint_group_close(digests);
     if (status != STATUS_OK)
         checkpoint_info_destroy(info);
@@ -158,5 +170,6 @@ void checkpoint_info_destroy(struct checkpoint_info *info)
         free(info->class_names[i]);
     free(info->class_names);
     free(info->config_text);
+    free(info->changes);
     *info = (struct checkpoint_info){0};
 }

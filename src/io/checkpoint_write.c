@@ -141,8 +141,12 @@ static bool write_provenance(struct writer *w)
               h5_write_text(group, "compiler", build_compiler()) &&
               h5_write_text(group, "flags", build_flags()) && h5_write_text(group, "hdf5", hdf5) &&
               h5_write_text(group, "blas", build_blas()) && h5_write_text(group, "host", host) &&
+              h5_write_text(group, "mpi", w->content->mpi ? w->content->mpi : "unknown") &&
+              h5_write_text(group, "hosts", w->content->hosts ? w->content->hosts : host) &&
+              h5_write_u64(group, "ranks", (uint64_t)w->content->ranks) &&
               h5_write_u64(group, "threads", (uint64_t)w->content->threads) &&
-              h5_write_text(group, "date", date);
+              h5_write_text(group, "date", date) &&
+              (!w->content->changes || h5_write_text(group, "changes", w->content->changes));
     return h5_close(group) && ok;
 }
 
@@ -166,7 +170,8 @@ enum status checkpoint_write_file(const char *path, const struct checkpoint_cont
     doing(&w, "the file");
     if (w.file >= 0 && write_content(&w) && h5_image(w.file, &bytes, &size)) {
         seal_write(bytes, size, content->progress->step);
-        status = status_prefix(file_put(path, bytes, size, STATUS_CHECKPOINT), "checkpoint not written: ");
+        status = file_put_guarded(path, bytes, size, claim_guard(content->claim), STATUS_CHECKPOINT);
+        status = status_prefix(status, "checkpoint not written: ");
     } else {
         char reason[H5_FAILURE_MAX];
         status = status_set(STATUS_CHECKPOINT, "checkpoint not written: HDF5 cannot make %s: %s", w.doing,

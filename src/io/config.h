@@ -51,12 +51,14 @@ struct config {
         double stall_warn, stall_abort; /* seconds; 0: never */
     } distributed;
     struct {
-        size_t every, keep; /* epochs, 0: only at the end; number kept beside the best, 0: all */
+        struct interval every; /* never: only at the end */
+        size_t keep;           /* beside the best, 0: all */
+        double stop_before;    /* minutes; 0: off */
     } checkpoint;
 };
 
 /* One row per key, [network]'s layers excepted, whose options are in their types' tables. Offsets are into
- * struct config. */
+ * struct config. What the order of samples, the masks or the arrays hang on may not change in a run. */
 extern const struct option config_keys[];
 extern const size_t config_key_count;
 

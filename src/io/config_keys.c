@@ -10,24 +10,24 @@ const struct option config_keys[] = {
     {"run", "output", OPTION_TEXT, FIELD(run.output), "", 0, 0, NULL,
      "folder for checkpoints and metrics.csv; empty: checkpoints/NAME"},
     {"run", "seed", OPTION_UINT64, FIELD(run.seed), "1", 0, 0, NULL,
-     "initial weights, order of samples and dropout follow from it"},
+     "initial weights, order of samples and dropout follow from it", CHANGE_NEVER},
 
     {"data", "file", OPTION_TEXT, FIELD(data.file), "", 0, 0, NULL,
      "the dataset (HDF5, as cnn-data writes it), seen from the working folder"},
     {"data", "shuffle", OPTION_BOOL, FIELD(data.shuffle), "yes", 0, 0, NULL,
-     "a new order of the training samples in every epoch; no: the file's"},
+     "a new order of the training samples in every epoch; no: the file's", CHANGE_NEVER},
     {"data", "share", OPTION_BOOL, FIELD(data.share), "yes", 0, 0, NULL,
      "one copy of the data per host, in memory that its ranks share; no: one per rank"},
 
     {"network", "input", OPTION_SHAPE, FIELD(network.input), "", 0, 0, NULL,
-     "shape of one image; empty: the data's. Needed where there is no data file"},
+     "shape of one image; empty: the data's. Needed where there is no data file", CHANGE_NEVER},
 
     {"train", "epochs", OPTION_SIZE, FIELD(train.epochs), "10", 1, 1e6, NULL,
      "passes over the training samples"},
     {"train", "batch", OPTION_SIZE, FIELD(train.batch), "128", 1, 1 << 24, NULL,
-     "samples per step, all ranks together"},
+     "samples per step, all ranks together", CHANGE_ASKED},
     {"train", "optimizer", OPTION_CHOICE, FIELD(train.optimizer), "sgd", 0, 0, "sgd",
-     "what is done to the weights with their gradients"},
+     "what is done to the weights with their gradients", CHANGE_NEVER},
     {"train", "lr", OPTION_REAL, FIELD(train.lr), "0.01", 0, INFINITY, NULL,
      "learning rate, after the warm-up"},
     {"train", "momentum", OPTION_REAL, FIELD(train.momentum), "0.9", 0, 1, NULL,
@@ -52,7 +52,8 @@ const struct option config_keys[] = {
      "schedule = cosine: learning rate at the end of the last epoch"},
 
     {"distributed", "shards", OPTION_SIZE, FIELD(distributed.shards), "0", 0, 65536, NULL,
-     "fixed slices of every batch, dealt out to the ranks; 0: as many as the first start has ranks"},
+     "fixed slices of every batch, dealt out to the ranks; 0: as many as the first start has ranks",
+     CHANGE_NEVER},
     {"distributed", "allreduce", OPTION_CHOICE, FIELD(distributed.allreduce), "ring", 0, 0, "ring|tree|mpi",
      "how the ranks sum their gradients; tree: the same bits for any power of two of ranks; mpi: "
      "MPI_Allreduce"},
@@ -67,10 +68,12 @@ const struct option config_keys[] = {
     {"distributed", "stall_abort", OPTION_REAL, FIELD(distributed.stall_abort), "600", 0, 1e6, NULL,
      "seconds that a rank waits for others before it ends the job; 0: for ever"},
 
-    {"checkpoint", "every", OPTION_SIZE, FIELD(checkpoint.every), "1", 0, 1e6, NULL,
-     "epochs from one checkpoint to the next; a best one and the last are written anyway; 0: no others"},
+    {"checkpoint", "every", OPTION_INTERVAL, FIELD(checkpoint.every), "1 epoch", 0, 1e9, NULL,
+     "when a checkpoint is written; a best one and the last are anyway"},
     {"checkpoint", "keep", OPTION_SIZE, FIELD(checkpoint.keep), "0", 0, 1e6, NULL,
      "newest checkpoints kept beside the best one; 0: all"},
+    {"checkpoint", "stop_before", OPTION_REAL, FIELD(checkpoint.stop_before), "0", 0, 1e6, NULL,
+     "minutes before the end of the job (Slurm, PBS, --time-limit) at which the run stops; 0: never"},
 };
 
 _Static_assert(OPTION_COUNT(config_keys) <= CONFIG_KEYS_MAX, "CONFIG_KEYS_MAX");

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+static const struct file_guard nobody = {NULL, NULL};
+
 enum { NAME_TRIES = 1000, WRITE_MAX = 1 << 30, LEFT_BEHIND_SECONDS = 3600 };
 
 /* "." where the path has no folder. */
@@ -162,23 +164,33 @@ static int flush(const char *path, int flags)
     return error;
 }
 
-static enum status rename_and_flush(const char *temporary, const char *final_path, enum status code)
+static enum status rename_and_flush(const char *temporary, const char *final_path, struct file_guard guard,
+                                    enum status code)
 {
     char folder[FILE_PATH_MAX];
     if (!folder_of(final_path, folder))
         return too_long(code, final_path);
+    enum status status = guard.check ? guard.check(guard.user) : STATUS_OK;
+    if (status)
+        return status;
     if (rename(temporary, final_path))
         return file_failure(code, errno, "create", final_path);
     int error = flush(folder, O_DIRECTORY);
     return error ? file_failure(code, error, "flush the folder", folder) : STATUS_OK;
 }
 
-enum status file_commit(const char *temporary, const char *final_path, enum status code)
+static enum status commit(const char *temporary, const char *final_path, struct file_guard guard,
+                          enum status code)
 {
     int error = flush(temporary, 0);
     if (error)
         return file_failure(code, error, "flush", final_path);
-    return rename_and_flush(temporary, final_path, code);
+    return rename_and_flush(temporary, final_path, guard, code);
+}
+
+enum status file_commit(const char *temporary, const char *final_path, enum status code)
+{
+    return commit(temporary, final_path, nobody, code);
 }
 
 void file_abandon(const char *temporary)
@@ -191,12 +203,18 @@ void file_abandon(const char *temporary)
 
 enum status file_put(const char *path, const void *bytes, size_t size, enum status code)
 {
+    return file_put_guarded(path, bytes, size, nobody, code);
+}
+
+enum status file_put_guarded(const char *path, const void *bytes, size_t size, struct file_guard guard,
+                             enum status code)
+{
     char temporary[FILE_PATH_MAX];
     enum status status = file_begin(path, code, temporary);
     if (status == STATUS_OK)
         status = file_write(temporary, bytes, size, path, code);
     if (status == STATUS_OK)
-        status = file_commit(temporary, path, code);
+        status = commit(temporary, path, guard, code);
     if (status != STATUS_OK)
         file_abandon(temporary);
     return status;
@@ -270,7 +288,7 @@ enum status file_link(const char *target_name, const char *link_path, enum statu
     }
     if (error)
         return file_failure(code, error, "make the link", link_path);
-    enum status status = rename_and_flush(temporary, link_path, code);
+    enum status status = rename_and_flush(temporary, link_path, nobody, code);
     if (status != STATUS_OK)
         file_abandon(temporary);
     return status;

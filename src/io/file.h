@@ -32,6 +32,15 @@ enum status file_commit(const char *temporary, const char *final_path, enum stat
 /* All of these steps. Where the last one failed, flushing the folder, the new file is in place. */
 enum status file_put(const char *path, const void *bytes, size_t size, enum status code);
 
+/* Who else has a say: asked in the moment before the rename, with everything written and flushed. An answer
+ * that is not OK ends the writing with it, and nothing has changed. */
+struct file_guard {
+    enum status (*check)(void *user);
+    void *user;
+};
+enum status file_put_guarded(const char *path, const void *bytes, size_t size, struct file_guard guard,
+                             enum status code);
+
 /* Removes the file, if it is there; leaves errno and the status message alone. */
 void file_abandon(const char *temporary);
 

@@ -3,6 +3,7 @@
 #include "core/gradient_check.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "dist/startup.h"
 #include "dist/watch.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
@@ -10,14 +11,17 @@
 #include "tools/threads.h"
 #include "train/alike.h"
 #include "train/benchmark.h"
+#include "train/deadline.h"
 #include "train/evaluation.h"
 #include "train/job.h"
+#include "train/signals.h"
 #include "train/state.h"
 #include "train/trainer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] = "usage: cnn-train [options] CONFIG.ini\n"
                             "       mpirun -np RANKS cnn-train [options] CONFIG.ini\n"
@@ -31,7 +35,7 @@ static const char notes[] =
     "Threads per rank: OMP_NUM_THREADS, by default the cores that the rank may run on. Exit codes: 0 done, 1 "
     "internal, 2 usage or\n"
     "configuration, 3 data, 4 checkpoint or output folder, 5 diverged, 85 stopped on request (SIGTERM,\n"
-    "SIGINT or SIGUSR1) with a checkpoint: --resume goes on.\n";
+    "SIGINT or SIGUSR1) with a checkpoint: --resume goes on. SIGUSR2: a checkpoint, and on.\n";
 
 enum { CHECKED_SAMPLES = 4 };
 
@@ -41,11 +45,13 @@ static const char newest[] = "newest"; /* of --resume */
 
 struct arguments {
     char resume[OPTION_TEXT_MAX], init[OPTION_TEXT_MAX], evaluate[OPTION_TEXT_MAX],
-        benchmark[OPTION_TEXT_MAX];
+        benchmark[OPTION_TEXT_MAX], allow_change[OPTION_TEXT_MAX], verify[OPTION_TEXT_MAX],
+        time_limit[OPTION_TEXT_MAX];
     bool overwrite, dry_run, check_gradients, help, version;
     struct argument_list set;
     size_t steps;    /* 0: to the end */
     double seconds;  /* of --benchmark; 0: none */
+    double limit;    /* seconds of --time-limit; 0: none */
     int help_config; /* enum config_help_form */
     const char *config;
 };
@@ -59,18 +65,27 @@ static const struct argument options[] = {
      .implied = newest},
     {{NULL, "overwrite", OPTION_BOOL, FIELD(overwrite), "no", 0, 0, NULL,
       "remove, at once, the run that the output folder holds"}},
+    {{NULL, "allow-change", OPTION_TEXT, FIELD(allow_change), "", 0, 0, NULL,
+      "with --resume: go on with another batch, or other data, than the checkpoint was trained with"},
+     .value = "batch,data"},
     {{NULL, "init", OPTION_TEXT, FIELD(init), "", 0, 0, NULL,
       "start with the weights of a checkpoint's /model"},
      .value = "FILE.h5"},
     {{NULL, "steps", OPTION_SIZE, FIELD(steps), "", 1, 1e15, NULL,
       "stop, with a checkpoint, when the run has taken N optimizer steps in all"},
      .value = "N"},
+    {{NULL, "time-limit", OPTION_TEXT, FIELD(time_limit), "", 0, 0, NULL,
+      "stop in time, with a checkpoint, if this process is ended after MINUTES, M:S, H:M:S or D-H[:M[:S]]"},
+     .value = "TIME"},
     {{NULL, "set", OPTION_TEXT, FIELD(set), NULL, 0, 0, NULL,
       "change a key of the configuration; may be repeated"},
      .value = "SECTION.KEY=VALUE",
      .repeats = true},
     {{NULL, "evaluate", OPTION_TEXT, FIELD(evaluate), "", 0, 0, NULL,
       "do not train: loss, accuracy and confusion matrix on the test data"},
+     .value = "CHECKPOINT"},
+    {{NULL, "verify", OPTION_TEXT, FIELD(verify), "", 0, 0, NULL,
+      "do nothing but tell whether a checkpoint is whole and undamaged; needs no CONFIG.ini"},
      .value = "CHECKPOINT"},
     {{NULL, "dry-run", OPTION_BOOL, FIELD(dry_run), "no", 0, 0, NULL,
       "do not train: print the tables of layers and run"}},
@@ -88,6 +103,7 @@ static const struct argument options[] = {
 };
 static const char *const no_operand[] = {"CONFIG.ini"};
 static const struct argument_table table = {options, OPTION_COUNT(options), no_operand, 1};
+static const struct argument_table bare = {options, OPTION_COUNT(options), NULL, 0};
 
 static bool trains(const struct arguments *a)
 {
@@ -99,15 +115,23 @@ static enum status check_arguments(struct arguments *a)
     bool benchmark = a->benchmark[0] != 0, resume = a->resume[0] != 0, init = a->init[0] != 0;
     if (benchmark && (!text_to_double(a->benchmark, &a->seconds) || a->seconds <= 0))
         return status_set(STATUS_USAGE, "--benchmark %s: expected a number of seconds", a->benchmark);
+    a->limit = 0;
+    if (a->time_limit[0] && !deadline_limit(a->time_limit, &a->limit))
+        return status_set(STATUS_USAGE,
+                          "--time-limit %s: expected MINUTES, M:S, H:M:S, D-H, D-H:M or D-H:M:S, above 0",
+                          a->time_limit);
     if ((a->evaluate[0] != 0) + a->dry_run + benchmark + a->check_gradients > 1)
         return status_set(STATUS_USAGE,
                           "--evaluate, --dry-run, --benchmark and --check-gradients exclude each other");
-    if (!trains(a) && (resume || a->overwrite || a->steps || (init && !a->check_gradients)))
-        return status_set(STATUS_USAGE, "--resume, --overwrite, --steps and --init go with training only%s",
+    if (!trains(a) && (resume || a->overwrite || a->steps || a->limit || (init && !a->check_gradients)))
+        return status_set(STATUS_USAGE,
+                          "--resume, --overwrite, --steps, --time-limit and --init go with training only%s",
                           a->check_gradients ? " (--init with --check-gradients too)" : "");
     if (resume && init)
         return status_set(STATUS_USAGE, "--resume and --init exclude each other");
-    return STATUS_OK;
+    if (a->allow_change[0] && !resume)
+        return status_set(STATUS_USAGE, "--allow-change goes with --resume only");
+    return start_check_allow(a->allow_change);
 }
 
 /* --help, --version and --help-config need no configuration. True where it was one of them. */
@@ -127,7 +151,19 @@ static bool answer(const struct arguments *a)
     return a->help || a->version || a->help_config;
 }
 
-static enum status train(struct job *job, const struct arguments *a, const struct start *start)
+/* --verify, which needs no configuration either. `given`: the command line is sound but for that. */
+static enum status verify(const struct comm *comm, const char *path, enum status given)
+{
+    enum status status = given;
+    if (!status && comm->rank == 0)
+        status = checkpoint_verify(path);
+    status = comm_agree(comm, status);
+    if (!status)
+        log_print("%s: good\n", path);
+    return status;
+}
+
+static enum status train(struct job *job, const struct arguments *a, struct start *start)
 {
     char *text = NULL;
     struct config effective =
@@ -135,7 +171,7 @@ static enum status train(struct job *job, const struct arguments *a, const struc
     effective.network.input = job->network.input;
     enum status status = comm_agree(job->comm, config_text(&effective, &text));
     if (!status)
-        status = trainer_run(job, start, text, a->steps);
+        status = trainer_run(job, start, text, a->steps, a->limit);
     free(text);
     return status;
 }
@@ -203,18 +239,11 @@ static enum status check_gradients(struct job *job, const char *init)
     return status;
 }
 
-static enum status run_job(const struct comm *comm, const struct config *config, const struct arguments *a)
+static enum status run_started(const struct comm *comm, const struct config *config,
+                               const struct arguments *a, struct start *start)
 {
-    struct start start = {0};
     struct job job;
-    enum status status = STATUS_OK;
-    if (trains(a)) {
-        const char *resume = !strcmp(a->resume, newest) ? "" : a->resume;
-        status = start_find(&start, comm, config, a->resume[0] ? resume : NULL, a->overwrite,
-                            a->init[0] ? a->init : NULL);
-    }
-    if (!status)
-        status = job_open(&job, comm, config, start.shards);
+    enum status status = job_open(&job, comm, config, start->shards);
     if (status)
         return status;
     if (a->evaluate[0])
@@ -226,8 +255,28 @@ static enum status run_job(const struct comm *comm, const struct config *config,
     else
         status = comm_agree(comm, job_print(&job));
     if (!status && trains(a))
-        status = train(&job, a, &start);
+        status = train(&job, a, start);
     job_close(&job);
+    return status;
+}
+
+static enum status run_job(const struct comm *comm, const struct config *config, const struct arguments *a)
+{
+    struct start start = {0};
+    const struct start_wish wish = {
+        .resume = !a->resume[0]                ? NULL
+                  : !strcmp(a->resume, newest) ? ""
+                                               : a->resume,
+        .overwrite = a->overwrite,
+        .init = a->init[0] ? a->init : NULL,
+        .allow = a->allow_change,
+    };
+    if (!trains(a))
+        return run_started(comm, config, a, &start);
+    enum status status = start_find(&start, comm, config, &wish);
+    if (!status)
+        status = run_started(comm, config, a, &start);
+    start_release(&start);
     return status;
 }
 
@@ -244,6 +293,8 @@ static enum status run(struct comm *comm, int argc, char **argv)
         return together;
     if (arguments_want_help(argc, argv))
         a = (struct arguments){.help = true};
+    else if (a.verify[0])
+        return verify(comm, a.verify, status ? arguments_parse(&bare, argc, argv, &a, NULL) : STATUS_OK);
     else if (status && !a.version && !a.help_config)
         return comm_agree(comm, status);
     if (answer(&a))
@@ -251,6 +302,8 @@ static enum status run(struct comm *comm, int argc, char **argv)
     status = comm_agree(comm, check_arguments(&a));
     if (status)
         return status;
+    if (!trains(&a))
+        signals_release();
     status =
         comm_broadcast_text(comm, comm->rank == 0 ? config_read_text(a.config, &text) : STATUS_OK, &text);
     if (!status)
@@ -261,6 +314,7 @@ static enum status run(struct comm *comm, int argc, char **argv)
     status = alike_config(comm, &config);
     if (!status)
         status = watch_create(&watch, comm, config.distributed.stall_warn, config.distributed.stall_abort);
+    startup_end();
     if (!status) {
         comm->watch = &watch;
         status = run_job(comm, &config, &a);
@@ -271,17 +325,35 @@ static enum status run(struct comm *comm, int argc, char **argv)
     return status;
 }
 
+/* Collective, at the end of a run that was stopped. Files are written, and all ranks know it; where mpirun
+ * ends the job, MPI_Finalize would wait for it until it kills. */
+static void leave_before_launcher(const struct comm *comm)
+{
+    if (comm_first(comm, signals_launcher_ends()) >= 0) {
+        fflush(NULL);
+        _exit(STATUS_STOPPED);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct comm comm;
+    signals_hold();
     threads_prepare(argv);
+    signals_prepare();
+    startup_begin(STARTUP_SECONDS);
     enum status status = comm_create(&comm, &argc, &argv);
+    if (status && comm.rank > 0)
+        log_error("not started: process %d of %d, of which the first one tells why", comm.rank,
+                  comm.launcher.size);
     if (!status)
         status = log_finish(run(&comm, argc, argv));
     if (status == STATUS_STOPPED)
         log_print("%s\n", status_message());
     else if (status && comm.rank == 0)
         log_error("%s", status_message());
+    if (status == STATUS_STOPPED)
+        leave_before_launcher(&comm);
     comm_destroy(&comm);
     return (int)status;
 }

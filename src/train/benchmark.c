@@ -54,7 +54,7 @@ static void random_source(void *user, size_t first, size_t n, float *x, int32_t 
 
 static void take_step(struct benchmark *b, uint64_t number)
 {
-    step_take(&b->step, number, b->job->batch, 1e-4, false, random_source, b);
+    step_take(&b->step, number, b->job->batch, 1e-4, (struct step_votes){0}, random_source, b);
 }
 
 /* Whole steps for about so long; the number of steps timed, which rank 0 fixes after those that warm up. */

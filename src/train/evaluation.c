@@ -62,38 +62,85 @@ static void add_up(const struct comm *comm, const struct work *work, size_t batc
         sum->loss += work->losses[b];
 }
 
+/* One evaluation. */
+struct evaluation {
+    const struct network *network;
+    const struct comm *comm;
+    const struct dataset_split *split;
+    const struct normalization *normalization;
+    uint64_t *confusion;            /* NULL: not wanted */
+    float *probabilities;           /* NULL: not wanted */
+    bool (*stop_asked)(void *user); /* NULL: it is not to be stopped */
+    void *user;
+};
+
+/* Batch number `b` of the split, and what is wanted of it. */
+static struct loss_sum take_batch(const struct evaluation *e, size_t b, const struct work *work)
+{
+    const struct network *network = e->network;
+    size_t k = network_outputs(network), first = b * network->batch;
+    size_t n = e->split->count - first < network->batch ? e->split->count - first : network->batch;
+    struct loss_sum part = evaluate_batch(network, e->split, e->normalization, first, n, work);
+    work->losses[b] = part.loss;
+    const float *y = network_last(network)->y;
+    for (size_t i = 0; e->confusion && e->split->classes && i < n; i++)
+        e->confusion[(size_t)work->classes[i] * k + loss_best(y + i * k, k)]++;
+    if (e->probabilities)
+        memcpy(e->probabilities + first * k, y, n * k * sizeof *y);
+    return part;
+}
+
+/* Collective, before each rank's batch number `i` of its own. */
+static bool stop_agreed(const struct evaluation *e, size_t i)
+{
+    return e->stop_asked && i % EVALUATION_VOTE == 0 && comm_first(e->comm, e->stop_asked(e->user)) >= 0;
+}
+
+static enum status evaluate(const struct evaluation *e, struct loss_sum *sum, bool *stopped)
+{
+    const struct network *network = e->network;
+    const struct comm *comm = e->comm;
+    size_t k = network_outputs(network), ranks = (size_t)comm->size;
+    size_t batches = (e->split->count + network->batch - 1) / network->batch;
+    struct range own = shard_owned(batches, ranks, (size_t)comm->rank);
+    struct work work = {0};
+    watch_enter(comm->watch, WATCH_EVALUATE);
+    *sum = (struct loss_sum){0};
+    *stopped = false;
+    if (e->normalization->channels != e->split->shape.c)
+        return status_set(STATUS_DATA, "%s: /%s/images have %zu channels, the network was trained with %zu",
+                          e->split->path, e->split->name, e->split->shape.c, e->normalization->channels);
+    enum status status = comm_agree(comm, work_create(&work, network, batches));
+    if (e->confusion)
+        memset(e->confusion, 0, k * k * sizeof *e->confusion);
+    size_t most = (batches + ranks - 1) / ranks; /* of any rank, so that all vote equally often */
+    for (size_t i = 0; !status && i < most && !(*stopped = stop_agreed(e, i)); i++)
+        if (i < own.count)
+            *sum = loss_add(*sum, take_batch(e, own.first + i, &work));
+    if (!status && !*stopped)
+        add_up(comm, &work, batches, sum);
+    if (!status && !*stopped && e->confusion)
+        comm_sum_counts(comm, e->confusion, k * k);
+    work_destroy(&work);
+    return status;
+}
+
 enum status evaluation_run(const struct network *network, const struct comm *comm,
                            const struct dataset_split *split, const struct normalization *normalization,
                            struct loss_sum *sum, uint64_t *confusion, float *probabilities)
 {
-    size_t k = network_outputs(network), batch = network->batch, batches = (split->count + batch - 1) / batch;
-    struct range own = shard_owned(batches, (size_t)comm->size, (size_t)comm->rank);
-    struct work work = {0};
-    watch_enter(comm->watch, WATCH_EVALUATE);
-    *sum = (struct loss_sum){0};
-    if (normalization->channels != split->shape.c)
-        return status_set(STATUS_DATA, "%s: /%s/images have %zu channels, the network was trained with %zu",
-                          split->path, split->name, split->shape.c, normalization->channels);
-    enum status status = comm_agree(comm, work_create(&work, network, batches));
-    if (confusion)
-        memset(confusion, 0, k * k * sizeof *confusion);
-    for (size_t b = own.first; !status && b < own.first + own.count; b++) {
-        size_t first = b * batch, n = split->count - first < batch ? split->count - first : batch;
-        struct loss_sum part = evaluate_batch(network, split, normalization, first, n, &work);
-        work.losses[b] = part.loss;
-        *sum = loss_add(*sum, part);
-        const float *y = network_last(network)->y;
-        for (size_t i = 0; confusion && split->classes && i < n; i++)
-            confusion[(size_t)work.classes[i] * k + loss_best(y + i * k, k)]++;
-        if (probabilities)
-            memcpy(probabilities + first * k, y, n * k * sizeof *y);
-    }
-    if (!status)
-        add_up(comm, &work, batches, sum);
-    if (!status && confusion)
-        comm_sum_counts(comm, confusion, k * k);
-    work_destroy(&work);
-    return status;
+    bool stopped;
+    const struct evaluation e = {network, comm, split, normalization, confusion, probabilities, NULL, NULL};
+    return evaluate(&e, sum, &stopped);
+}
+
+enum status evaluation_run_until(const struct network *network, const struct comm *comm,
+                                 const struct dataset_split *split, const struct normalization *normalization,
+                                 bool (*stop_asked)(void *user), void *user, bool *stopped,
+                                 struct loss_sum *sum)
+{
+    const struct evaluation e = {network, comm, split, normalization, NULL, NULL, stop_asked, user};
+    return evaluate(&e, sum, stopped);
 }
 
 enum { NAME_BYTES = 32 };

@@ -14,6 +14,15 @@ enum status evaluation_run(const struct network *network, const struct comm *com
                            const struct dataset_split *split, const struct normalization *normalization,
                            struct loss_sum *sum, uint64_t *confusion, float *probabilities);
 
+/* The same for an evaluation in the middle of training. `stop_asked`, on every rank, tells whether it was
+ * asked to stop; the ranks compare between batches, at every EVALUATION_VOTE-th of each, and where one was,
+ * all end without a result and with `stopped` set. */
+enum { EVALUATION_VOTE = 2 };
+enum status evaluation_run_until(const struct network *network, const struct comm *comm,
+                                 const struct dataset_split *split, const struct normalization *normalization,
+                                 bool (*stop_asked)(void *user), void *user, bool *stopped,
+                                 struct loss_sum *sum);
+
 /* Prints a confusion matrix as a table, with recall and precision of every class; names may be NULL. Up to 40
  * classes as a matrix, more as a list of the pairs most often confused. */
 void evaluation_print_confusion(const uint64_t *confusion, size_t classes, char *const *names);

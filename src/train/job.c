@@ -4,6 +4,8 @@
 #include "core/kernels/isa.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "dist/allreduce.h"
+#include "dist/shard.h"
 #include "dist/tree_sum.h"
 #include "dist/watch.h"
 #include "train/alike.h"
@@ -89,6 +91,25 @@ static enum status place(struct job *job)
     return status;
 }
 
+/* Ranks without a sample in a full batch wait for the others, step by step. */
+static void warn_idle(const struct job *job)
+{
+    size_t ranks = (size_t)job->comm->size, idle = 0;
+    for (size_t rank = 0; rank < ranks; rank++) {
+        struct range own = shard_owned(job->shards, ranks, rank);
+        size_t samples = 0;
+        for (size_t s = own.first; s < own.first + own.count; s++)
+            samples += shard_samples(job->batch, job->shards, s).count;
+        idle += samples == 0;
+    }
+    if (idle && log_is_speaker())
+        log_warn("%zu of %zu ranks have nothing to do, since a batch of %zu is cut into %zu shards: start "
+                 "fewer, or "
+                 "raise %s",
+                 idle, ranks, job->batch, job->shards,
+                 job->shards < ranks ? "distributed.shards" : "train.batch");
+}
+
 enum status job_open(struct job *job, const struct comm *comm, const struct config *config, size_t shards)
 {
     *job = (struct job){.comm = comm, .config = config};
@@ -104,12 +125,16 @@ enum status job_open(struct job *job, const struct comm *comm, const struct conf
         status = check_images(job);
     if (!status)
         status = plan(job);
+    if (!status)
+        status = allreduce_check(&allreduce_list[config->distributed.allreduce], comm->size, job->shards);
     status = comm_agree(comm, status);
-    if (status)
+    if (status) {
         job_close(job);
-    else
-        alike_instructions(comm, isa_choose()->name);
-    return status;
+        return status;
+    }
+    alike_instructions(comm, isa_choose()->name);
+    warn_idle(job);
+    return STATUS_OK;
 }
 
 void job_set_batch(struct job *job, size_t batch)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char header[] =
@@ -26,41 +27,42 @@ static enum status cannot(const char *path)
 }
 
 /* As many fields as the header has, and first the numbers of epoch and step. */
-static bool is_row(const char *line, unsigned long long *step)
+static bool is_row(const char *line, unsigned long long *epoch)
 {
     size_t missing = 0;
     for (const char *c = header; *c; c++)
         missing += *c == ',';
     for (const char *c = line; *c; c++)
         missing -= *c == ',';
-    return missing == 0 && sscanf(line, "%*u,%llu,", step) == 1;
+    unsigned long long step;
+    return missing == 0 && sscanf(line, "%llu,%llu,", epoch, &step) == 2;
 }
 
-/* Lines of the old file whose step is not beyond `step`; what is not a line of ours is dropped. */
-static void copy_rows(FILE *from, FILE *to, uint64_t step)
+/* Lines of the old file whose epoch is not beyond `epochs`; what is not a line of ours is dropped. */
+static void copy_rows(FILE *from, FILE *to, uint64_t epochs)
 {
     char line[LINE_MAX_BYTES];
     bool begins = true; /* else it is the rest of a line that is too long */
     while (fgets(line, sizeof line, from)) {
-        unsigned long long row_step;
+        unsigned long long epoch;
         bool ends = strchr(line, '\n') != NULL;
-        if (begins && ends && is_row(line, &row_step) && row_step <= step)
+        if (begins && ends && is_row(line, &epoch) && epoch <= epochs)
             fputs(line, to);
         begins = ends;
     }
 }
 
-enum status metrics_start(const char *folder, uint64_t step)
+enum status metrics_start(const char *folder, uint64_t epochs)
 {
     char path[FILE_PATH_MAX], temporary[FILE_PATH_MAX];
     metrics_path(folder, path);
     enum status status = file_begin(path, STATUS_CHECKPOINT, temporary);
     if (status)
         return status;
-    FILE *file = fopen(temporary, "w"), *old = step ? fopen(path, "r") : NULL;
+    FILE *file = fopen(temporary, "w"), *old = epochs ? fopen(path, "r") : NULL;
     bool good = file && fputs(header, file) >= 0;
     if (good && old)
-        copy_rows(old, file, step);
+        copy_rows(old, file, epochs);
     if (old)
         fclose(old);
     good = good && !ferror(file);
@@ -78,10 +80,9 @@ static size_t put(char *line, size_t used, const char *format, double value)
     return used + (isfinite(value) ? (size_t)snprintf(line + used, LINE_MAX_BYTES - used, format, value) : 0);
 }
 
-enum status metrics_append(const char *folder, const struct metrics_row *row)
+static void write_row(FILE *file, const struct metrics_row *row)
 {
-    char path[FILE_PATH_MAX], line[LINE_MAX_BYTES];
-    metrics_path(folder, path);
+    char line[LINE_MAX_BYTES];
     size_t used = (size_t)snprintf(line, sizeof line, "%llu,%llu,%llu", (unsigned long long)row->epoch,
                                    (unsigned long long)row->step, (unsigned long long)row->samples);
     used = put(line, used, "%.6f", loss_mean(row->train));
@@ -92,12 +93,27 @@ enum status metrics_append(const char *folder, const struct metrics_row *row)
     used = put(line, used, "%.1f", row->images_per_s);
     used = put(line, used, "%.3f", row->seconds);
     line[used] = 0;
+    fprintf(file, "%s\n", line);
+}
+
+enum status metrics_append(const char *folder, const struct metrics_row *rows)
+{
+    char path[FILE_PATH_MAX];
+    struct stat before;
+    metrics_path(folder, path);
     FILE *file = fopen(path, "a");
     if (!file)
         return cannot(path);
-    bool good = fprintf(file, "%s\n", line) > 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    bool statted = !fstat(fileno(file), &before), good = statted;
+    if (statted && before.st_size == 0)
+        fputs(header, file);
+    for (const struct metrics_row *row = rows; row; row = row->next)
+        write_row(file, row);
+    good = good && !ferror(file) && fflush(file) == 0 && fsync(fileno(file)) == 0;
     enum status status = good ? STATUS_OK : cannot(path);
     if (fclose(file) && !status)
         status = cannot(path);
+    if (status && statted && truncate(path, before.st_size))
+        status = status_prefix(status, "a part of a line may be left: ");
     return status;
 }

@@ -1,6 +1,8 @@
 #include "train/start.h"
 
-#include "io/file.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "io/config_compare.h"
 #include "train/metrics.h"
 
 #include <limits.h>
@@ -8,27 +10,114 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A run keeps what its order of samples and its masks hang on. */
-static enum status check_kept(const struct progress *p, const struct config *config, const char *path)
+/* The words of --allow-change: the keys that may change where it is asked for, and the data, which is no key
+ * because the same file can hold other data. */
+static size_t list_allowed(const char *words[CONFIG_KEYS_MAX + 1])
 {
-    const struct {
-        const char *key;
-        uint64_t wanted, had;
-        bool free; /* the configuration leaves it open */
-    } kept[] = {
-        {"run.seed", config->run.seed, p->seed, false},
-        {"train.batch", config->train.batch, p->batch, false},
-        {"distributed.shards", config->distributed.shards, p->shards, config->distributed.shards == 0},
-    };
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        if (!kept[i].free && kept[i].wanted != kept[i].had)
-            return status_set(STATUS_USAGE, "%s = %llu, but %s was trained with %llu, and a run keeps it",
-                              kept[i].key, (unsigned long long)kept[i].wanted, path,
-                              (unsigned long long)kept[i].had);
+    size_t count = 0;
+    for (size_t i = 0; i < config_key_count; i++)
+        if (config_keys[i].change == CHANGE_ASKED)
+            words[count++] = config_keys[i].name;
+    words[count++] = "data";
+    return count;
+}
+
+/* Whether the comma-separated list, which may be NULL, has the word. */
+static bool has_word(const char *list, const char *word)
+{
+    for (size_t length; list && *list; list += length + (list[length] == ',')) {
+        length = strcspn(list, ",");
+        if (length == strlen(word) && !strncmp(list, word, length))
+            return true;
+    }
+    return false;
+}
+
+enum status start_check_allow(const char *allow)
+{
+    const char *words[CONFIG_KEYS_MAX + 1];
+    char all[256] = "", word[64];
+    size_t count = list_allowed(words), used = 0, length;
+    for (size_t i = 0; i < count && used < sizeof all; i++)
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", words[i]);
+    for (; *allow; allow += length + (allow[length] == ',')) {
+        bool known = false;
+        length = strcspn(allow, ",");
+        snprintf(word, sizeof word, "%.*s", (int)length, allow);
+        for (size_t i = 0; i < count; i++)
+            known = known || !strcmp(words[i], word);
+        const char *nearest = text_nearest(word, words, count);
+        if (!known && nearest)
+            return status_set(STATUS_USAGE, "--allow-change=%s: did you mean `%s`?", word, nearest);
+        if (!known)
+            return status_set(STATUS_USAGE, "--allow-change=%s: expected one or more of %s", word, all);
+    }
     return STATUS_OK;
 }
 
-static enum status find_checkpoint(struct start *start, const struct config *config, const char *file)
+struct comparison {
+    struct start *start;
+    const char *allow;
+    size_t used;
+};
+
+/* config_differs: a run keeps what its order of samples, its masks and its arrays hang on. */
+static enum status judge(void *user, const struct config_difference *d)
+{
+    struct comparison *c = user;
+    struct start *start = c->start;
+    const char *key = strchr(d->name, '.') + 1;
+    if (d->change == CHANGE_NEVER)
+        return status_set(
+            STATUS_USAGE,
+            "%s = %s, but %s was trained with %s, and a run keeps it; a new run takes its weights "
+            "with --init",
+            d->name, d->is, start->checkpoint, d->was);
+    if (d->change == CHANGE_ASKED && !has_word(c->allow, key))
+        return status_set(STATUS_USAGE,
+                          "%s = %s, but %s was trained with %s, and a run keeps it, unless --allow-change=%s "
+                          "says that another is meant",
+                          d->name, d->is, start->checkpoint, d->was, key);
+    size_t room = sizeof start->changes - c->used;
+    int length = snprintf(start->changes + c->used, room, "  %-24s %s -> %s\n", d->name,
+                          d->was[0] ? d->was : "(empty)", d->is[0] ? d->is : "(empty)");
+    if ((size_t)length < room)
+        c->used += (size_t)length;
+    else
+        start->changes[c->used] = 0;
+    return STATUS_OK;
+}
+
+/* What a configuration leaves open is what the checkpoint has; of what both its /config and its /state have,
+ * /state is what it was trained with. */
+static enum status compare(struct start *start, const struct checkpoint_info *info,
+                           const struct config *config, const char *allow)
+{
+    const struct progress *p = &info->progress;
+    struct comparison comparison = {start, allow, 0};
+    struct config was, is = *config;
+    enum status status = config_parse(&was, start->checkpoint, info->config_text, NULL, 0);
+    bool readable = !status;
+    if (!readable) {
+        log_warn("the configuration in the checkpoint is not compared: %s", status_message());
+        was = is;
+    }
+    start->input = was.network.input;
+    was.run.seed = p->seed;
+    was.train.batch = p->batch;
+    was.distributed.shards = p->shards;
+    if (!is.distributed.shards)
+        is.distributed.shards = was.distributed.shards;
+    if (!is.network.input.h)
+        is.network.input = was.network.input;
+    status = config_compare(&was, &is, judge, &comparison);
+    if (readable)
+        config_destroy(&was);
+    return status;
+}
+
+static enum status find_checkpoint(struct start *start, const struct config *config, const char *file,
+                                   const char *allow)
 {
     struct checkpoint_info info;
     enum status status;
@@ -44,7 +133,9 @@ static enum status find_checkpoint(struct start *start, const struct config *con
         return status;
     start->shards = info.progress.shards;
     start->step = info.progress.step;
-    status = check_kept(&info.progress, config, start->checkpoint);
+    start->epochs = info.progress.epoch;
+    start->allow_data = has_word(allow, "data");
+    status = compare(start, &info, config, allow);
     checkpoint_info_destroy(&info);
     return status;
 }
@@ -96,37 +187,43 @@ static enum status check_folder(const struct start *start, const char *folder)
 }
 
 /* Local. */
-static enum status find(struct start *start, const struct config *config, const char *resume,
-                        const char *init)
+static enum status find(struct start *start, const struct config *config, const struct start_wish *wish)
 {
-    const char *file = resume ? resume : init ? init : "";
+    const char *file = wish->resume ? wish->resume : wish->init ? wish->init : "";
     if (strlen(file) >= sizeof start->checkpoint)
         return status_set(STATUS_USAGE, "the path %.60s... is too long", file);
-    enum status status = STATUS_OK;
-    if (resume)
-        status = find_checkpoint(start, config, file);
-    else
+    enum status status = claim_take(&start->claim, config->run.output);
+    if (!status && wish->resume)
+        status = find_checkpoint(start, config, file, wish->allow);
+    else if (!status)
         strcpy(start->checkpoint, file);
     return status ? status : check_folder(start, config->run.output);
 }
 
 enum status start_find(struct start *start, const struct comm *comm, const struct config *config,
-                       const char *resume, bool overwrite, const char *init)
+                       const struct start_wish *wish)
 {
-    *start = (struct start){.resume = resume != NULL, .overwrite = overwrite};
-    enum status status = comm_agree(comm, comm->rank == 0 ? find(start, config, resume, init) : STATUS_OK);
-    if (!status)
-        comm_broadcast(comm, 0, start, sizeof *start);
+    *start = (struct start){.resume = wish->resume != NULL, .overwrite = wish->overwrite};
+    enum status status = comm_agree(comm, comm->rank == 0 ? find(start, config, wish) : STATUS_OK);
+    if (status)
+        start_release(start);
+    else
+        comm_broadcast(comm, 0, start, offsetof(struct start, claim));
     return status;
 }
 
-enum status start_claim_folder(const struct start *start, const struct config *config)
+enum status start_claim_folder(struct start *start, const struct config *config)
 {
     const char *folder = config->run.output;
-    enum status status = file_make_folder(folder, STATUS_CHECKPOINT);
+    enum status status = claim_mark(&start->claim);
     if (!status && start->overwrite && start->resume && lies_in(start->checkpoint, folder))
         status = checkpoint_remove_after(folder, start->step);
     else if (!status && start->overwrite)
         status = checkpoint_remove_all(folder);
-    return status ? status : metrics_start(folder, start->step);
+    return status ? status : metrics_start(folder, start->epochs);
+}
+
+void start_release(struct start *start)
+{
+    claim_release(&start->claim);
 }

@@ -5,6 +5,7 @@
 #include "io/digest.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,18 +33,82 @@ static enum status share(struct state *s, enum status status)
     return STATUS_OK;
 }
 
-/* Rank 0 only. */
-static enum status read_checkpoint(struct state *s, const char *path)
+/* Adds a line to what the checkpoints tell of the run's changes. */
+static enum status note(struct state *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static enum status note(struct state *s, const char *format, ...)
 {
+    char line[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    size_t used = s->changes ? strlen(s->changes) : 0, size = used + strlen(line) + 64;
+    char *grown = realloc(s->changes, size);
+    if (!grown)
+        return status_no_memory("the notes of changes", size);
+    s->changes = grown;
+    snprintf(grown + used, size - used, "%sstep %llu: %s", used ? "\n" : "",
+             (unsigned long long)s->progress.step, line);
+    return STATUS_OK;
+}
+
+/* Other data has another order of samples, in which a begun epoch cannot go on, and other test results. */
+static enum status change_data(struct state *s, const struct start *start, uint64_t digest)
+{
+    const struct dataset_split *train = &s->job->train;
+    const char *file = s->job->config->data.file;
+    char is[64], was[64];
+    if (!start->allow_data)
+        return status_set(STATUS_DATA,
+                          "%s was trained on other data than %s holds now, and a run keeps it, unless "
+                          "--allow-change=data says that this is meant",
+                          start->checkpoint, file);
+    if (start->input.h && !shape_equal(start->input, s->job->network.input))
+        return status_set(STATUS_DATA, "%s: images are %s, but %s was trained with %s, and a run keeps that",
+                          file, shape_text(is, s->job->network.input), start->checkpoint,
+                          shape_text(was, start->input));
+    struct progress *p = &s->progress;
+    bool begun = p->epoch_sum.samples > 0;
+    p->epoch_sum = (struct loss_sum){0};
+    p->epoch_seconds = 0;
+    p->best_metric = NAN;
+    p->best_step = 0;
+    log_print("other data than before: %s and the best test result start anew\n",
+              begun ? "the epoch that was begun" : "the next epoch");
+    return note(s, "data %016llx -> %016llx, epoch %llu begins anew", (unsigned long long)digest,
+                (unsigned long long)train->digest, (unsigned long long)p->epoch + 1);
+}
+
+static enum status go_on(struct state *s, const struct start *start, struct checkpoint_info *info)
+{
+    size_t batch = s->job->config->train.batch;
+    enum status status = STATUS_OK;
+    s->progress = info->progress;
+    if (info->changes[0]) {
+        s->changes = info->changes;
+        info->changes = NULL;
+    }
+    if (s->progress.batch != batch)
+        status = note(s, "train.batch %llu -> %zu", (unsigned long long)s->progress.batch, batch);
+    s->progress.batch = batch;
+    if (!status && info->data_digest != s->job->train.digest)
+        status = change_data(s, start, info->data_digest);
+    if (!status && s->progress.epoch_sum.samples > s->job->train.count)
+        status = status_set(STATUS_CHECKPOINT, "%s: epoch_samples is more than there are samples",
+                            start->checkpoint);
+    return status;
+}
+
+/* Rank 0 only. */
+static enum status read_checkpoint(struct state *s, const struct start *start)
+{
+    const char *path = start->checkpoint;
     struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
     struct checkpoint_info info;
     enum status status = checkpoint_read_info(path, &info);
     if (status)
         return status;
-    s->progress = info.progress;
-    if (info.data_digest != s->job->train.digest)
-        status = status_set(STATUS_DATA, "%s was trained on other data than %s holds now", path,
-                            s->job->config->data.file);
+    status = go_on(s, start, &info);
     checkpoint_info_destroy(&info);
     if (!status)
         status = checkpoint_read_model(path, s->network);
@@ -55,14 +120,14 @@ static enum status read_checkpoint(struct state *s, const char *path)
 static enum status restore(struct state *s, const struct start *start)
 {
     size_t epochs = s->job->config->train.epochs;
-    enum status status =
-        share(s, s->job->comm->rank == 0 ? read_checkpoint(s, start->checkpoint) : STATUS_OK);
+    enum status status = share(s, s->job->comm->rank == 0 ? read_checkpoint(s, start) : STATUS_OK);
     if (status)
         return status;
     snprintf(s->checkpoint, sizeof s->checkpoint, "%s", start->checkpoint);
     if (s->progress.epoch < epochs)
-        log_print("resuming from %s: step %llu, epoch %llu of %zu\n\n", start->checkpoint,
-                  (unsigned long long)s->progress.step, (unsigned long long)s->progress.epoch + 1, epochs);
+        log_print("resuming from %s: step %llu, epoch %llu of %zu\n%s\n", start->checkpoint,
+                  (unsigned long long)s->progress.step, (unsigned long long)s->progress.epoch + 1, epochs,
+                  start->changes);
     return STATUS_OK;
 }
 
@@ -95,42 +160,56 @@ static enum status begin(struct state *s, const struct start *start)
     return status;
 }
 
-enum status state_create(struct state *s, struct job *job, struct optimizer *optimizer,
-                         const struct start *start)
+enum status state_create(struct state *s, struct job *job, struct optimizer *optimizer, struct start *start)
 {
-    *s = (struct state){.job = job, .network = &job->network, .optimizer = optimizer};
+    const struct config *c = job->config;
+    *s = (struct state){.job = job, .network = &job->network, .optimizer = optimizer, .claim = &start->claim};
+    comm_library(s->library);
     enum status status = comm_agree(job->comm, allocate(s));
-    return status ? status : begin(s, start);
+    if (!status)
+        status = comm_hosts(job->comm, &s->hosts);
+    if (!status)
+        status = begin(s, start);
+    if (!status && job->comm->rank == 0)
+        status = saver_create(&s->saver, c->run.output, s->claim, s->network, list_slots(optimizer, s->slots),
+                              c->checkpoint.keep, s->checkpoint);
+    return comm_agree(job->comm, status);
 }
 
-enum status state_write(struct state *s, const char *config_text, bool best)
+enum status state_write(struct state *s, const char *config_text, const struct save *save)
 {
-    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
     const struct dataset_split *train = &s->job->train;
-    const struct config *c = s->job->config;
     struct checkpoint_content content = {
         .network = s->network,
-        .slots = slots,
-        .slot_count = list_slots(s->optimizer, slots),
+        .slots = s->slots,
+        .slot_count = s->optimizer->ops->slot_count,
         .progress = &s->progress,
         .normalization = job_normalization(s->job),
         .class_names = (const char *const *)train->class_names,
         .class_count = train->class_names ? train->outputs : 0,
         .data_digest = train->digest,
         .config_text = config_text,
+        .changes = s->changes,
         .threads = s->job->threads,
+        .ranks = s->job->comm->size,
+        .mpi = s->library,
+        .hosts = s->hosts,
+        .claim = s->claim,
     };
     enum status status = state_compare(s);
-    if (status)
-        return status;
-    if (s->job->comm->rank == 0)
-        status = checkpoint_write(c->run.output, &content, best, s->checkpoint);
-    if (!status && s->job->comm->rank == 0)
-        status = checkpoint_prune(c->run.output, c->checkpoint.keep, s->progress.step);
-    status = comm_agree(s->job->comm, status);
     if (!status)
-        comm_broadcast(s->job->comm, 0, s->checkpoint, sizeof s->checkpoint);
+        status = comm_agree(s->job->comm, s->job->comm->rank == 0 ? saver_check(&s->saver) : STATUS_OK);
+    if (!status && s->job->comm->rank == 0)
+        saver_save(&s->saver, &content, save);
     return status;
+}
+
+enum status state_finish(struct state *s)
+{
+    const struct comm *comm = s->job->comm;
+    enum status status = comm->rank == 0 ? saver_finish(&s->saver, s->checkpoint) : STATUS_OK;
+    comm_broadcast(comm, 0, s->checkpoint, sizeof s->checkpoint);
+    return comm_agree(comm, status);
 }
 
 /* Local. */
@@ -197,7 +276,10 @@ enum status state_compare(const struct state *s)
 
 void state_destroy(struct state *s)
 {
+    saver_destroy(&s->saver);
     free(s->layer_digests);
     free(s->layer_names);
+    free(s->changes);
+    free(s->hosts);
     *s = (struct state){0};
 }

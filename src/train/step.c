@@ -68,6 +68,14 @@ static void write_tail(float *tail, struct loss_sum loss)
     tail[STEP_TAIL_HITS_LOW] = (float)(loss.hits % STEP_HITS_BASE);
 }
 
+static void write_votes(float *tail, struct step_votes votes)
+{
+    if (votes.stop)
+        tail[STEP_TAIL_STOP] = 1;
+    if (votes.save)
+        tail[STEP_TAIL_SAVE] = 1;
+}
+
 /* What the tail says of the batch. */
 static struct loss_sum read_tail(const struct network *network, const float *tail)
 {
@@ -98,13 +106,15 @@ static void on_ready(void *user, size_t offset, size_t count)
 }
 
 /* One shard of this rank; `completion` NULL: others follow. */
-static void take_shard(struct step *step, size_t index, uint64_t number, size_t batch, bool stop,
-                       struct completion *completion, step_source *source, void *user)
+static void take_shard(struct step *step, size_t index, uint64_t number, size_t batch,
+                       struct step_votes votes, struct completion *completion, step_source *source,
+                       void *user)
 {
     size_t shard = step->owned.first + index;
     struct range samples = shard_samples(batch, step->settings.shards, shard);
     float *gradients = tree_sum_next(&step->sum), *tail = gradients + step->network->parameter_count;
-    tail[STEP_TAIL_STOP] = stop && index == 0;
+    if (index == 0)
+        write_votes(tail, votes);
     if (samples.count > 0) {
         struct loss_sum loss;
         struct pass pass = step_forward(step, shard, samples, number, batch, gradients, source, user, &loss);
@@ -118,17 +128,16 @@ static void take_shard(struct step *step, size_t index, uint64_t number, size_t 
         tree_sum_add(&step->sum);
 }
 
-/* A rank without a shard has its vote to give all the same. */
-static void take_no_shard(struct step *step, bool stop)
+/* A rank without a shard has its votes to give all the same. */
+static void take_no_shard(struct step *step, struct step_votes votes)
 {
     tree_sum_none(&step->sum);
-    if (stop)
-        step->sum.levels[0][step->network->parameter_count + STEP_TAIL_STOP] = 1;
+    write_votes(step->sum.levels[0] + step->network->parameter_count, votes);
     reducer_ready(&step->reducer, 0);
 }
 
-struct step_result step_take(struct step *step, uint64_t number, size_t batch, double rate, bool stop,
-                             step_source *source, void *user)
+struct step_result step_take(struct step *step, uint64_t number, size_t batch, double rate,
+                             struct step_votes votes, step_source *source, void *user)
 {
     struct step_result result = {0};
     const struct network *network = step->network;
@@ -138,16 +147,18 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
         watch_phase(step->watch, WATCH_READ, number + 1); /* steps are named from 1 */
     reducer_start(&step->reducer, gradients);
     for (size_t i = 0; i < step->owned.count; i++)
-        take_shard(step, i, number, batch, stop, i + 1 == step->owned.count ? &completion : NULL, source,
+        take_shard(step, i, number, batch, votes, i + 1 == step->owned.count ? &completion : NULL, source,
                    user);
     if (step->owned.count == 0)
-        take_no_shard(step, stop);
+        take_no_shard(step, votes);
     tree_sum_reset(&step->sum);
     watch_enter(step->watch, WATCH_REDUCE);
     reducer_finish(&step->reducer);
     watch_enter(step->watch, WATCH_UPDATE);
-    result.loss = read_tail(network, gradients + network->parameter_count);
-    result.stop = gradients[network->parameter_count + STEP_TAIL_STOP] > 0;
+    const float *tail = gradients + network->parameter_count;
+    result.loss = read_tail(network, tail);
+    result.stop = tail[STEP_TAIL_STOP] > 0;
+    result.save = tail[STEP_TAIL_SAVE] > 0;
     result.gradient_norm = optimizer_norm(gradients, network->parameter_count, network->threads);
     result.finite = isfinite(result.loss.loss) && isfinite(result.gradient_norm);
     if (result.finite)

@@ -14,7 +14,8 @@ enum step_tail {
     STEP_TAIL_SAMPLES,
     STEP_TAIL_HITS_HIGH, /* hits / STEP_HITS_BASE */
     STEP_TAIL_HITS_LOW,  /* the rest: so that the sum is exact up to 2^36 hits on 4096 shards */
-    STEP_TAIL_STOP,      /* ranks that were asked to stop */
+    STEP_TAIL_STOP,      /* ranks that were asked to stop, */
+    STEP_TAIL_SAVE,      /* and to write a checkpoint */
     STEP_TAIL_COUNT,
 };
 enum { STEP_HITS_BASE = 4096 };
@@ -46,12 +47,17 @@ struct step {
     float *values;    /* (network->batch, outputs) */
 };
 
+/* What one rank asks of all. */
+struct step_votes {
+    bool stop, save; /* behind this step: to leave, to write a checkpoint */
+};
+
 /* What a step did; the same on all ranks. */
 struct step_result {
     struct loss_sum loss;
     double gradient_norm; /* before clipping */
     bool finite;          /* loss and gradient: if not, the weights were left as they were */
-    bool stop;            /* some rank was asked to stop */
+    bool stop, save;      /* some rank voted so */
 };
 
 /* Collective. step_destroy, collective too, frees; it does nothing to one that is zero. */
@@ -63,9 +69,9 @@ void step_destroy(struct step *step);
 size_t step_shard_size(size_t batch, size_t shards);
 
 /* Collective. Takes step number `number` with a global batch of `batch` samples at learning rate `rate`;
- * `stop`: this rank was asked to stop. */
-struct step_result step_take(struct step *step, uint64_t number, size_t batch, double rate, bool stop,
-                             step_source *source, void *user);
+ * `votes` are this rank's. */
+struct step_result step_take(struct step *step, uint64_t number, size_t batch, double rate,
+                             struct step_votes votes, step_source *source, void *user);
 
 /* What step `number` does with one shard before gradients are computed: its samples into the network,
  * forward, and the loss with its gradient. `gradients` as in struct pass. */

@@ -196,7 +196,7 @@ static void print_optimizer(const struct config *c)
 void summary_print_run(const struct summary_run *run)
 {
     const struct config *c = run->config;
-    char activations[32], arrays[32];
+    char activations[32], arrays[32], copied[32];
     double bytes = 4.0 * (double)run->network->parameter_count *
                    (double)(1 + run->gradient_arrays + optimizer_types[c->train.optimizer]->slot_count);
     log_print("  run           %s, seed %llu, cnn-train %s\n", c->run.name, (unsigned long long)c->run.seed,
@@ -209,8 +209,12 @@ void summary_print_run(const struct summary_run *run)
     }
     log_print("  epochs        %zu\n", c->train.epochs);
     print_optimizer(c);
-    log_print("  memory        %s activations and workspace, %s weights, gradients and optimizer\n",
-              text_bytes(activations, (double)run->memory), text_bytes(arrays, bytes));
+    double copy = 4.0 * (double)run->network->parameter_count *
+                  (double)(1 + optimizer_types[c->train.optimizer]->slot_count);
+    log_print("  memory        %s activations and workspace, %s weights, gradients and optimizer, %s for "
+              "checkpoints\n",
+              text_bytes(activations, (double)run->memory), text_bytes(arrays, bytes),
+              text_bytes(copied, 2 * copy)); /* the copy, and the file's bytes */
     log_print("  output        %s\n\n", c->run.output);
 }
 
@@ -223,4 +227,15 @@ void summary_print_communication(const struct reducer *reducer)
         return;
     log_print("communication: %s, %s; exposed %.2f ms a step\n", reducer->allreduce.ops->name,
               ways[reducer->choice], 1e3 * reducer->exposed / (double)reducer->steps);
+}
+
+void summary_print_checkpoints(const struct saver_times *times)
+{
+    if (times->written + times->failed == 0)
+        return;
+    log_print("checkpoints: %zu written", times->written);
+    if (times->failed)
+        log_print(", %zu not", times->failed);
+    log_print("; training paused for %.1f ms at most, %.1f ms in all; %.2f s of writing beside it\n",
+              1e3 * times->pause_longest, 1e3 * times->pause_total, times->writing_total);
 }

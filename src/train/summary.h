@@ -7,6 +7,7 @@
 #include "dist/reducer.h"
 #include "io/config.h"
 #include "io/dataset.h"
+#include "train/saver.h"
 
 /* One line per layer: name, type, output, parameters, multiply-adds and memory per sample. */
 void summary_print_network(const struct network *network);
@@ -27,3 +28,7 @@ void summary_print_run(const struct summary_run *run);
 
 /* How gradients were summed, and how long a step waited for that. Nothing where there is one rank. */
 void summary_print_communication(const struct reducer *reducer);
+
+/* How many checkpoints were written, and how long training stood still for them. Nothing where there was
+ * none. */
+void summary_print_checkpoints(const struct saver_times *times);

@@ -4,6 +4,7 @@
 #include "core/schedule.h"
 #include "core/text.h"
 #include "dist/watch.h"
+#include "train/deadline.h"
 #include "train/display.h"
 #include "train/evaluation.h"
 #include "train/fault.h"
@@ -17,11 +18,16 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A checkpoint's bytes per second, as long as none was written. Few disks are slower. */
+static const double DISK_MIN = 50e6;
 
 struct trainer {
     struct job *job;
     const struct config *config;
-    const struct start *start;
+    struct start *start;
     uint64_t steps; /* 0: to the end */
     const char *config_text;
     struct optimizer optimizer;
@@ -30,13 +36,14 @@ struct trainer {
     struct order order;
     struct display display;
     struct state state;
+    struct deadline deadline;  /* rank 0's decides */
     struct progress *progress; /* the state's */
-    double last_rate;          /* of the last step */
-    bool stop;                 /* asked for from outside, agreed on */
+    bool stop, save;           /* asked for, agreed on: the end, a checkpoint */
 
     /* this start */
     double started, epoch_started;       /* clock_seconds */
-    double steps_started;                /* of the running epoch: behind the last evaluation and checkpoint */
+    double steps_started;                /* of the running epoch, checkpoints within it left out */
+    double saved;                        /* when the last checkpoint was asked for */
     double seconds_before, epoch_before; /* progress->seconds and epoch_seconds when the clock was read */
     uint64_t samples_at_start, epoch_samples_at_start;
 };
@@ -67,10 +74,16 @@ static void read_clock(struct trainer *t)
     t->progress->epoch_seconds = t->epoch_before + now - t->epoch_started;
 }
 
+/* Samples up to here, as if all epochs had been on the present data. */
+static uint64_t samples_now(const struct trainer *t)
+{
+    return t->progress->epoch * t->job->train.count + t->progress->epoch_sum.samples;
+}
+
 /* Learning rate of the next step. */
 static double rate_now(const struct trainer *t)
 {
-    return schedule_rate(&t->schedule, t->progress->samples_seen);
+    return schedule_rate(&t->schedule, samples_now(t));
 }
 
 struct batch_source {
@@ -85,10 +98,17 @@ static void gather(void *user, size_t first, size_t n, float *x, int32_t *classe
                    classes, values, source->job->threads);
 }
 
+static enum status finish_writing(struct trainer *t)
+{
+    watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
+    return state_finish(&t->state);
+}
+
 static enum status diverged(struct trainer *t, const struct batch_source *source, size_t n, double rate)
 {
     char kept[sizeof t->state.checkpoint + 64] = "", where[FAULT_TEXT_MAX];
     struct fault fault = fault_find(&t->step, t->job->comm, t->progress->step, n, gather, (void *)source);
+    finish_writing(t); /* which is of earlier steps; what failed was warned of */
     if (t->state.checkpoint[0])
         snprintf(kept, sizeof kept, " the last good checkpoint is %s;", t->state.checkpoint);
     return status_set(
@@ -122,7 +142,7 @@ static void show_progress(struct trainer *t, size_t position)
     double rate = (double)(t->progress->samples_seen - t->samples_at_start) / fmax(seconds, 1e-9);
     double all = (double)t->config->train.epochs * (double)t->job->train.count;
     display_step(&t->display, t->progress->epoch, position / t->job->batch, t->progress->epoch_sum, rate,
-                 (all - (double)t->progress->samples_seen) / rate);
+                 (all - (double)samples_now(t)) / rate);
 }
 
 /* No more steps are to be taken, though the epoch may not be over. */
@@ -137,29 +157,88 @@ static enum status compare_replicas(const struct trainer *t)
     return every && t->progress->step % every == 0 ? state_compare(&t->state) : STATUS_OK;
 }
 
+/* A checkpoint of where training stands. Weights that are not finite would make it useless. */
+static enum status save(struct trainer *t, bool best, bool last)
+{
+    const struct save wanted = {.began = clock_seconds(), .best = best, .last = last};
+    watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
+    enum status status = comm_agree(t->job->comm, check_weights(t));
+    if (!status)
+        status = state_write(&t->state, t->config_text, &wanted);
+    t->save = false;
+    t->saved = clock_seconds();
+    t->steps_started += t->saved - wanted.began;
+    return status;
+}
+
+/* Whether rank 0's clock says so, which the others hear of by its vote. */
+static bool minutes_due(const struct trainer *t)
+{
+    struct interval every = t->config->checkpoint.every;
+    return t->job->comm->rank == 0 && every.unit == INTERVAL_MINUTES && every.count > 0 &&
+           clock_seconds() - t->saved >= 60 * every.count;
+}
+
+/* Whether it is time for a checkpoint, after a step, and at the end of an epoch. */
+static bool step_due(const struct trainer *t)
+{
+    struct interval every = t->config->checkpoint.every;
+    return t->save || (every.unit == INTERVAL_STEPS && every.count > 0 &&
+                       t->progress->step % (uint64_t)every.count == 0);
+}
+
+static bool epoch_due(const struct trainer *t)
+{
+    struct interval every = t->config->checkpoint.every;
+    return step_due(t) || (every.unit == INTERVAL_EPOCHS && every.count > 0 &&
+                           t->progress->epoch % (uint64_t)every.count == 0);
+}
+
+/* Since 1970. */
+static double wall_clock(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* This rank's vote. Whose folder is another start's finds that out again when it is to write, and fails. */
+static bool stop_asked(void *user)
+{
+    struct trainer *t = user;
+    if (t->job->comm->rank > 0)
+        return signals_stop_asked();
+    deadline_note_checkpoint(&t->deadline, saver_seconds(&t->state.saver));
+    return signals_stop_asked() || claim_lost(t->state.claim) || deadline_reached(&t->deadline, wall_clock());
+}
+
 /* Steps from where the epoch stands to its end, or to the last step wanted. */
 static enum status run_steps(struct trainer *t)
 {
     size_t count = t->job->train.count, batch = t->job->batch;
-    size_t position = (size_t)(t->progress->samples_seen - t->progress->epoch * count);
+    size_t position = t->progress->epoch_sum.samples;
     t->steps_started = clock_seconds();
     const size_t *samples = order_of_epoch(&t->order, t->progress->epoch);
     while (position < count && !steps_done(t)) {
         size_t n = count - position < batch ? count - position : batch;
         double rate = rate_now(t);
         struct batch_source source = {t->job, samples + position};
-        struct step_result result =
-            step_take(&t->step, t->progress->step, n, rate, signals_stop_asked(), gather, &source);
+        double began = clock_seconds();
+        struct step_votes votes = {stop_asked(t), signals_save_asked() || minutes_due(t)};
+        struct step_result result = step_take(&t->step, t->progress->step, n, rate, votes, gather, &source);
         if (!result.finite)
             return diverged(t, &source, n, rate);
-        t->last_rate = rate;
+        deadline_note_step(&t->deadline, clock_seconds() - began);
         t->stop = result.stop;
+        t->save = t->save || result.save;
         position += n;
         t->progress->step++;
         t->progress->samples_seen += n;
         t->progress->epoch_sum = loss_add(t->progress->epoch_sum, result.loss);
         show_progress(t, position);
         enum status status = compare_replicas(t);
+        if (!status && position < count && !steps_done(t) && step_due(t))
+            status = save(t, false, false);
         if (status)
             return status;
     }
@@ -177,15 +256,30 @@ static bool note_best(struct progress *progress, struct loss_sum test)
     return true;
 }
 
-/* The test data's loss at the end of an epoch. */
+/* The test data's loss at the end of an epoch. Not, where the run is to stop: the epoch then stays open. */
 static enum status test_epoch(struct trainer *t, struct loss_sum *test)
 {
     *test = (struct loss_sum){0};
-    if (!t->job->has_test)
+    if (!t->job->has_test || t->stop)
         return STATUS_OK;
-    enum status status = evaluation_run(&t->job->network, t->job->comm, &t->job->test,
-                                        job_normalization(t->job), test, NULL, NULL);
-    return status || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
+    enum status status = evaluation_run_until(&t->job->network, t->job->comm, &t->job->test,
+                                              job_normalization(t->job), stop_asked, t, &t->stop, test);
+    return status || t->stop || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
+}
+
+/* Of the epoch's last step, also where an earlier start took it. */
+static double last_rate(const struct trainer *t)
+{
+    size_t rest = t->job->train.count % t->job->batch;
+    return schedule_rate(&t->schedule, samples_now(t) - (rest ? rest : t->job->batch));
+}
+
+/* Of the epoch's steps in this start; where an earlier one took them all, of the epoch so far. */
+static double epoch_speed(const struct trainer *t)
+{
+    uint64_t all = t->progress->epoch_sum.samples, taken = all - t->epoch_samples_at_start;
+    double seconds = clock_seconds() - t->steps_started;
+    return taken ? (double)taken / fmax(seconds, 1e-9) : (double)all / fmax(t->progress->epoch_seconds, 1e-9);
 }
 
 static enum status finish_epoch(struct trainer *t)
@@ -193,30 +287,29 @@ static enum status finish_epoch(struct trainer *t)
     const struct config *c = t->config;
     struct progress *p = t->progress;
     struct loss_sum test;
-    double steps_seconds = clock_seconds() - t->steps_started;
-    double images_per_s =
-        (double)(p->epoch_sum.samples - t->epoch_samples_at_start) / fmax(steps_seconds, 1e-9);
+    double images_per_s = epoch_speed(t), rate = last_rate(t);
     enum status status = test_epoch(t, &test);
     if (status)
         return status;
+    if (t->stop && t->job->has_test)
+        return save(t, false, true);
     bool best = note_best(p, test);
     read_clock(t);
     p->epoch++;
-    struct metrics_row row = {p->epoch, p->step,      p->samples_seen, p->epoch_sum,
-                              test,     t->last_rate, images_per_s,    p->seconds};
+    struct metrics_row row = {p->epoch, p->step,      p->samples_seen, p->epoch_sum, test,
+                              rate,     images_per_s, p->seconds,      NULL};
     double shown = p->epoch_seconds;
     p->epoch_sum = (struct loss_sum){0};
     p->epoch_seconds = t->epoch_before = 0;
     t->epoch_started = clock_seconds();
     t->epoch_samples_at_start = 0;
-    display_epoch(&t->display, p->epoch, p->step, row.train, test, t->last_rate, images_per_s, shown, best);
-    watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
-    bool due = c->checkpoint.every && p->epoch % c->checkpoint.every == 0;
+    display_epoch(&t->display, p->epoch, p->step, row.train, test, rate, images_per_s, shown, best);
+    bool last = p->epoch == c->train.epochs || steps_done(t);
     if (t->job->comm->rank == 0) /* first: what a resumed run repeats, it drops from the file */
-        status = metrics_append(c->run.output, &row);
+        status = saver_add_row(&t->state.saver, &row);
     status = comm_agree(t->job->comm, status);
-    if (!status && (due || best || p->epoch == c->train.epochs || steps_done(t)))
-        status = state_write(&t->state, t->config_text, best);
+    if (!status && (epoch_due(t) || best || last))
+        status = save(t, best, last);
     return status;
 }
 
@@ -226,13 +319,13 @@ static enum status run_epochs(struct trainer *t)
     uint64_t first = t->progress->step;
     while (!status && t->progress->epoch < t->config->train.epochs && !steps_done(t)) {
         status = run_steps(t);
-        if (!status && t->progress->samples_seen == (t->progress->epoch + 1) * t->job->train.count)
+        if (!status && t->progress->epoch_sum.samples == t->job->train.count)
             status = finish_epoch(t);
-        else if (!status && !(status = comm_agree(t->job->comm, check_weights(t)))) {
-            watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
-            status = state_write(&t->state, t->config_text, false);
-        }
+        else if (!status)
+            status = save(t, false, true);
     }
+    if (!status)
+        status = finish_writing(t);
     if (status) {
         display_clear(&t->display);
         return status;
@@ -255,6 +348,10 @@ static void print_end(struct trainer *t)
                   fabs(t->progress->best_metric), (unsigned long long)t->progress->best_step);
     log_print("\n");
     summary_print_communication(&t->step.reducer);
+    if (t->job->comm->rank == 0) {
+        struct saver_times times = saver_times(&t->state.saver);
+        summary_print_checkpoints(&times);
+    }
     if (t->state.checkpoint[0])
         log_print("checkpoint: %s\n", t->state.checkpoint);
 }
@@ -288,29 +385,53 @@ static enum status prepare(struct trainer *t)
     return status;
 }
 
-enum status trainer_run(struct job *job, const struct start *start, const char *config_text, uint64_t steps)
+static void find_deadline(struct trainer *t, double limit)
+{
+    char seconds[32];
+    double minutes = t->config->checkpoint.stop_before, now = wall_clock();
+    double floats = (double)t->job->network.parameter_count * (double)(1 + t->optimizer.ops->slot_count);
+    deadline_find(&t->deadline, minutes, limit, floats * sizeof(float) / DISK_MIN, now,
+                  deadline_age(getpid()), deadline_age(getsid(0)));
+    if (t->deadline.end)
+        log_print("the job ends in %s (%s): the run stops in time\n\n",
+                  text_seconds(seconds, fmax(t->deadline.end - now, 0)), t->deadline.source);
+    else if (minutes > 0)
+        log_print("nothing tells when the job ends, so that stop_before stops nothing: there is neither "
+                  "--time-limit nor SLURM_JOB_END_TIME nor PBS_WALLTIME\n\n");
+}
+
+/* Asked from outside, or by the deadline. */
+static enum status stopped(const struct trainer *t)
+{
+    char why[DEADLINE_TEXT_MAX] = "on request";
+    if (!signals_stop_asked() && !isnan(t->deadline.left))
+        deadline_text(why, &t->deadline);
+    return status_set(STATUS_STOPPED, "stopped %s, after step %llu; --resume goes on from %s", why,
+                      (unsigned long long)t->progress->step, t->state.checkpoint);
+}
+
+enum status trainer_run(struct job *job, struct start *start, const char *config_text, uint64_t steps,
+                        double limit)
 {
     struct trainer t = {.job = job,
                         .config = job->config,
                         .start = start,
                         .steps = steps,
                         .config_text = config_text,
-                        .progress = &t.state.progress,
-                        .last_rate = NAN};
+                        .progress = &t.state.progress};
     if (!job->has_data)
         return status_set(STATUS_USAGE, "%s: training needs data: [data] file is not set", job->config->path);
     enum status status = prepare(&t);
     if (status)
         goto done;
+    find_deadline(&t, limit);
     display_create(&t.display, job->config->train.epochs, (job->train.count + job->batch - 1) / job->batch);
-    t.started = t.epoch_started = clock_seconds();
-    signals_prepare();
+    t.started = t.epoch_started = t.saved = clock_seconds();
     status = run_epochs(&t);
     if (!status)
         print_end(&t);
     if (!status && t.stop && t.progress->epoch < job->config->train.epochs)
-        status = status_set(STATUS_STOPPED, "stopped on request after step %llu; --resume goes on from %s",
-                            (unsigned long long)t.progress->step, t.state.checkpoint);
+        status = stopped(&t);
 done:
     state_destroy(&t.state);
     order_destroy(&t.order);

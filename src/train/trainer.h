@@ -4,6 +4,7 @@
 #include "train/start.h"
 
 /* Collective: trains from `start` to the end, or until the run has taken `steps` optimizer steps in all (0:
- * no such limit), and leaves checkpoints and metrics in the output folder. `config_text` is kept in the
- * checkpoints. */
-enum status trainer_run(struct job *job, const struct start *start, const char *config_text, uint64_t steps);
+ * no such limit), stops in time if this process is ended `limit` seconds after it began (0: it is not), and
+ * leaves checkpoints and metrics in the output folder. `config_text` is kept in the checkpoints. */
+enum status trainer_run(struct job *job, struct start *start, const char *config_text, uint64_t steps,
+                        double limit);

@@ -47,6 +47,29 @@ static void test_broadcast(void **state)
     }
 }
 
+/* Two hosts whose ranks take turns; and this one, whose every rank it is. */
+static void test_hosts(void **state)
+{
+    (void)state;
+    struct comm comm = mpi_group_comm;
+    char expected[600], *text, library[COMM_LIBRARY_MAX];
+    snprintf(expected, sizeof expected, "%s x %d", comm.host, comm.size);
+    assert_done(comm_hosts(&comm, &text));
+    if (comm.rank == 0)
+        assert_string_equal(text, expected);
+    else
+        assert_null(text);
+    free(text);
+    snprintf(comm.host, sizeof comm.host, "n%02d", comm.rank % 2);
+    snprintf(expected, sizeof expected, comm.size > 1 ? "n00 x %d, n01 x %d" : "n00 x %d",
+             (comm.size + 1) / 2, comm.size / 2);
+    assert_done(comm_hosts(&comm, &text));
+    if (comm.rank == 0)
+        assert_string_equal(text, expected);
+    free(text);
+    assert_true(strlen(comm_library(library)) > 3 && !strpbrk(library, "\r\n"));
+}
+
 static void test_sums(void **state)
 {
     (void)state;
@@ -113,6 +136,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranks), cmocka_unit_test(test_broadcast),      cmocka_unit_test(test_sums),
         cmocka_unit_test(test_first), cmocka_unit_test(test_broadcast_text), cmocka_unit_test(test_agree),
+        cmocka_unit_test(test_hosts),
     };
     return mpi_group_run(argc, argv, tests);
 }

@@ -23,6 +23,8 @@ static const char network_lines[] =
     "c = conv2d filters=5 kernel=3\nr = relu\nf = flatten\nd = dense units=4\n"
     "out = softmax";
 
+static const struct save best = {.best = true, .last = true};
+
 struct fixture {
     struct config config;
     struct job job;
@@ -31,7 +33,7 @@ struct fixture {
     float mean[2], std[2];
 };
 
-static enum status setup(struct fixture *f, const struct start *start, const char *folder, uint64_t seed)
+static enum status setup(struct fixture *f, struct start *start, const char *folder, uint64_t seed)
 {
     const struct optimizer_settings settings = {.momentum = 0.9};
     memset(f, 0, sizeof *f);
@@ -77,7 +79,7 @@ static void test_new(void **state)
 {
     (void)state;
     struct fixture f;
-    const struct start start = {0};
+    struct start start = {0};
     assert_done(setup(&f, &start, "nowhere", 7));
     assert_done(state_compare(&f.state));
     assert_int_equal(f.state.progress.seed, 7);
@@ -103,7 +105,11 @@ static void test_written_and_read(void **state)
     memcpy(weights, f.job.network.parameters, f.job.network.parameter_count * sizeof *weights);
     if (mpi_group_comm.rank == 0)
         assert_done(file_make_folder(folder, STATUS_CHECKPOINT));
-    assert_done(state_write(&f.state, "[network]\n", true));
+    assert_done(state_write(&f.state, "[network]\n", &best));
+    for (size_t i = 0; i < f.job.network.parameter_count; i++)
+        f.job.network.parameters[i] = f.optimizer.slots[0][i] = 77; /* a copy is written */
+    f.state.progress.step = 13;
+    assert_done(state_finish(&f.state));
     snprintf(start.checkpoint, sizeof start.checkpoint, "%s", f.state.checkpoint);
     assert_non_null(strstr(start.checkpoint, "step-00000012.h5"));
     teardown(&f);
@@ -134,15 +140,17 @@ static void test_failures(void **state)
 {
     (void)state;
     struct fixture f;
-    const struct start start = {.resume = true, .checkpoint = "missing.h5"};
+    struct start start = {.resume = true, .checkpoint = "missing.h5"};
     struct normalization normalization;
     assert_failure(setup(&f, &start, "nowhere", 7), STATUS_CHECKPOINT, "missing.h5", NULL);
     assert_failure(state_load(&mpi_group_comm, "missing.h5", &f.job.network, &normalization),
                    STATUS_CHECKPOINT, "missing.h5", NULL);
     teardown(&f);
-    const struct start new = {0};
+    struct start new = {0};
     assert_done(setup(&f, &new, "/dev/null/folder", 7));
-    assert_failure(state_write(&f.state, "[network]\n", true), STATUS_CHECKPOINT, "/dev/null/folder", NULL);
+    assert_done(state_write(&f.state, "[network]\n", &best));
+    assert_failure(state_finish(&f.state), STATUS_CHECKPOINT, "/dev/null/folder", NULL);
+    assert_string_equal(f.state.checkpoint, "");
     teardown(&f);
 }
 
@@ -151,7 +159,7 @@ static void test_compare(void **state)
 {
     (void)state;
     struct fixture f;
-    const struct start start = {0};
+    struct start start = {0};
     for (int guilty = 0; guilty < mpi_group_comm.size && mpi_group_comm.size > 1; guilty++) {
         static const char *const layers[] = {"c", "d"};
         for (size_t l = 0; l < 2; l++) {

@@ -79,9 +79,9 @@ static void give(void *user, size_t first, size_t n, float *x, int32_t *classes,
     memcpy(values, f->values + first * OUTPUTS, n * OUTPUTS * sizeof *values);
 }
 
-static struct step_result take(struct fixture *f, uint64_t number, size_t batch, bool stop)
+static struct step_result take(struct fixture *f, uint64_t number, size_t batch, struct step_votes votes)
 {
-    return step_take(&f->step, number, batch, 0.1, stop, give, f);
+    return step_take(&f->step, number, batch, 0.1, votes, give, f);
 }
 
 /* Steps of all sizes, a short last one and one with fewer samples than shards included. */
@@ -90,8 +90,8 @@ static struct step_result run(struct fixture *f)
     static const size_t batches[STEPS] = {BATCH, BATCH, 5, 1};
     struct step_result result = {0};
     for (size_t i = 0; i < STEPS; i++) {
-        result = take(f, i, batches[i], false);
-        assert_true(result.finite && !result.stop);
+        result = take(f, i, batches[i], (struct step_votes){0});
+        assert_true(result.finite && !result.stop && !result.save);
         assert_int_equal(result.loss.samples, batches[i]);
     }
     return result;
@@ -143,15 +143,20 @@ static void test_ring(void **state)
     }
 }
 
-/* One rank's wish is everybody's, also of a rank that has nothing to do. */
-static void test_stop(void **state)
+/* One rank's wish is everybody's, also of a rank that has nothing to do, and no other wish. */
+static void test_votes(void **state)
 {
     (void)state;
     for (size_t s = 0; s < SHARD_COUNTS; s++) {
         struct fixture f;
         setup(&f, &mpi_group_comm, softmax_text, shard_counts[s], RING, OVERLAP_YES);
         for (int who = -1; who < mpi_group_comm.size; who++)
-            assert_int_equal(take(&f, 0, 1, mpi_group_comm.rank == who).stop, who >= 0);
+            for (int kind = 0; kind < 4; kind++) {
+                bool stop = kind & 1, save = kind & 2, own = mpi_group_comm.rank == who;
+                struct step_result result = take(&f, 0, 1, (struct step_votes){own && stop, own && save});
+                assert_int_equal(result.stop, who >= 0 && stop);
+                assert_int_equal(result.save, who >= 0 && save);
+            }
         teardown(&f);
     }
 }
@@ -167,7 +172,7 @@ static void test_fault(void **state)
         float *before = array_floats(f.network.parameter_count);
         memcpy(before, f.network.parameters, f.network.parameter_count * sizeof *before);
         f.x[sample * shape_count(image) + 7] = NAN;
-        assert_false(take(&f, 0, BATCH, false).finite);
+        assert_false(take(&f, 0, BATCH, (struct step_votes){0}).finite);
         assert_same_bits("weights", f.network.parameters, before, f.network.parameter_count);
         struct fault fault = fault_find(&f.step, &mpi_group_comm, 0, BATCH, give, &f);
         size_t shard = 0, rank = 0;
@@ -220,11 +225,60 @@ static void test_evaluation(void **state)
     }
 }
 
+/* Asked at the given vote, on one rank only. */
+struct asked {
+    int rank, votes, when;
+};
+
+static bool ask(void *user)
+{
+    struct asked *a = user;
+    return a->votes++ == a->when && mpi_group_comm.rank == a->rank;
+}
+
+/* An evaluation that one rank is asked to stop ends on all ranks after the same vote, and otherwise has the
+ * result of one that cannot be stopped. Batches of one sample, so that ranks have different numbers of them.
+ */
+static void test_stopped_evaluation(void **state)
+{
+    (void)state;
+    struct fixture f;
+    float mean[] = {0, 0}, std[] = {1, 1};
+    const struct normalization normalization = {false, 2, mean, std};
+    int size = mpi_group_comm.size, batches = (BATCH + size - 1) / size,
+        votes = (batches + EVALUATION_VOTE - 1) / EVALUATION_VOTE;
+    setup(&f, &mpi_group_comm, softmax_text, 1, RING, OVERLAP_NO);
+    struct dataset_split split = {.name = "test",
+                                  .count = BATCH,
+                                  .shape = image,
+                                  .is_float = true,
+                                  .images = f.x,
+                                  .outputs = OUTPUTS,
+                                  .classes = f.classes};
+    assert_done(network_bind(&f.network, 1, false, 1));
+    for (int rank = 0; rank < size; rank++)
+        for (int when = 0; when <= votes; when++) {
+            struct asked asked = {rank, 0, when};
+            struct loss_sum one, many;
+            bool stopped;
+            assert_done(evaluation_run_until(&f.network, &mpi_group_comm, &split, &normalization, ask, &asked,
+                                             &stopped, &many));
+            assert_int_equal(stopped, when < votes);
+            assert_int_equal(asked.votes, when < votes ? when + 1 : votes);
+            if (stopped)
+                continue;
+            assert_done(evaluation_run(&f.network, &alone, &split, &normalization, &one, NULL, NULL));
+            assert_true(many.loss == one.loss && many.hits == one.hits && many.samples == one.samples);
+        }
+    teardown(&f);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tree),  cmocka_unit_test(test_ring),       cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_fault), cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_tree),       cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_votes),      cmocka_unit_test(test_fault),
+        cmocka_unit_test(test_evaluation), cmocka_unit_test(test_stopped_evaluation),
     };
     return mpi_group_run(argc, argv, tests);
 }

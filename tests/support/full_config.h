@@ -39,5 +39,6 @@ static const char full_text[] = "[run]\n"
                                 "stall_warn = 2.5\n"
                                 "stall_abort = 60.5\n"
                                 "[checkpoint]\n"
-                                "every = 0\n"
-                                "keep = 3\n";
+                                "every = 2.5 minutes\n"
+                                "keep = 3\n"
+                                "stop_before = 7.5\n";

@@ -76,6 +76,13 @@ expect_message " $build/cnn-train some.ini" out
 expect_exit 2 env CNN_TRAIN=missing/cnn-train DRY=1 "$local_sh" 1 some.ini
 expect_message 'missing/cnn-train'
 
+# Root is told what mpirun wants, in one line.
+if [ "$(id -u)" = 0 ]; then
+    expect_exit 2 env -u OMPI_ALLOW_RUN_AS_ROOT "$local_sh" 2 some.ini
+    expect_message 'OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1'
+    [ "$(wc -l <err)" = 1 ] || fail "not one line: $(cat err)"
+fi
+
 # A run.
 write_config plain.ini plain
 expect_exit 0 "$local_sh" 2 plain.ini --steps 20 --set run.output=short

@@ -6,7 +6,7 @@
 command -v shellcheck >/dev/null || skip "there is no shellcheck on this machine"
 cd "$source" || exit 1
 
-mapfile -t scripts < <(find launch tests -name '*.sh'; ls .ci/run)
+mapfile -t scripts < <(find launch tests -name '*.sh' -o -name '*.sbatch'; ls .ci/run)
 [ ${#scripts[@]} -ge 5 ] || fail "only ${#scripts[@]} scripts found"
 # Warnings and errors; the milder remarks differ from version to version.
 expect_exit 0 shellcheck -x -S warning "${scripts[@]}"

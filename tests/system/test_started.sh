@@ -10,7 +10,7 @@ write_config plain.ini plain
 unset OMP_NUM_THREADS
 slurm=(SLURM_JOB_ID=7 SLURM_NTASKS=4 SLURM_NPROCS=4 SLURM_PROCID=0)
 
-# srun without PMI: the first process tells, the others only leave, and nobody writes.
+# srun without PMI: the first process tells why, the others that they leave, and nobody writes.
 step=(env "${slurm[@]}" SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=4)
 expect_exit 2 "${step[@]}" cnn-train plain.ini
 expect_message "one of 4 processes"
@@ -18,7 +18,7 @@ expect_message "one of 4 processes"
 expect_message '`srun --mpi=pmix`'
 expect_match '^error: ' err
 expect_exit 2 "${step[@]}" SLURM_PROCID=3 cnn-train plain.ini
-[ ! -s err ] || fail "another process than the first tells: $(cat err)"
+expect_match '^error \(rank 3 on .*\): not started: process 3 of 4, of which the first one tells why$' err
 [ ! -e plain ] || fail "a process of many has made a folder"
 
 # A command of a batch script, a step of one process, and what the message advises.
@@ -69,6 +69,16 @@ python=$(find_python) && {
     "$python" -c 'import h5py; h5py.File("own.h5", "a")["test/labels"][7] = 9 - h5py.File("own.h5")["test/labels"][7]'
     refused 3 "same data: rank 1 on $host differs" -- -np 1 "${dry[@]}" --set data.share=no : -np 1 "${dry[@]}" "${own[@]}"
 }
+
+# Refused before the tables, also where nothing is trained; and ranks that would have nothing to do.
+refused 2 "wants a power of two" -- -np 3 "${dry[@]}" --set distributed.allreduce=tree
+[ ! -s out ] || fail "tables of a run that is refused: $(cat out)"
+expect_exit 0 ranks 3 "${dry[@]}" --set distributed.shards=2
+expect_message "1 of 3 ranks have nothing to do, since a batch of 20 is cut into 2 shards: start fewer, or raise distributed.shards"
+expect_exit 0 ranks 3 "${dry[@]}" --set train.batch=2
+expect_message "1 of 3 ranks have nothing to do, since a batch of 2 is cut into 3 shards: start fewer, or raise train.batch"
+expect_exit 0 ranks 3 "${dry[@]}"
+grep -q "nothing to do" err && fail "all have something to do, yet: $(cat err)"
 
 # Threads by cores: all, shared, bound to one; and the user's number, which wins.
 cores=$(lscpu -p=core,socket 2>/dev/null | grep -v '^#' | sort -u | wc -l)

@@ -145,6 +145,10 @@ static void test_provenance(void **state)
                                         "hdf5",    "blas",   "host",     "date"};
     hid_t file;
     uint64_t threads = 0;
+    sample.content.mpi = "Some MPI 1.2";
+    sample.content.hosts = "n01 x 4, n02 x 2";
+    sample.content.ranks = 6;
+    sample.content.changes = "step 1: train.batch 64 -> 128\nstep 2: more";
     assert_done(h5_open(written(), STATUS_CHECKPOINT, &file));
     hid_t group = H5Gopen2(file, "/provenance", H5P_DEFAULT);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -157,6 +161,26 @@ static void test_provenance(void **state)
     assert_int_equal(threads, 2);
     H5Gclose(group);
     H5Fclose(file);
+
+    struct checkpoint_provenance provenance;
+    struct checkpoint_info info;
+    assert_done(checkpoint_read_provenance(written(), &provenance));
+    assert_string_equal(checkpoint_fact(&provenance, "mpi"), "Some MPI 1.2");
+    assert_string_equal(checkpoint_fact(&provenance, "hosts"), "n01 x 4, n02 x 2");
+    assert_string_equal(checkpoint_fact(&provenance, "ranks"), "6");
+    assert_string_equal(checkpoint_fact(&provenance, "threads"), "2");
+    assert_string_equal(checkpoint_fact(&provenance, "nothing"), "unknown");
+    assert_string_equal(provenance.facts[0].name, "blas");
+    checkpoint_provenance_destroy(&provenance);
+    assert_done(checkpoint_read_info(written(), &info));
+    assert_string_equal(info.changes, sample.content.changes);
+    checkpoint_info_destroy(&info);
+    sample.content.changes = sample.content.mpi = sample.content.hosts = NULL;
+    assert_done(checkpoint_read_info(written(), &info));
+    assert_string_equal(info.changes, "");
+    checkpoint_info_destroy(&info);
+    assert_failure(checkpoint_read_provenance(scratch_path("none.h5"), &provenance), STATUS_CHECKPOINT,
+                   "none.h5", NULL);
 }
 
 static void assert_refused(const char *path)

@@ -148,7 +148,7 @@ static void test_superfluous(void **state)
     assert_model_refused(&f, "/model/fc1/bias is superfluous", "");
     f = foreign_begin();
     H5Ocopy(f.file, "/model/conv1", f.file, "/model/conv2", H5P_DEFAULT, H5P_DEFAULT);
-    assert_model_refused(&f, "/model/conv2/bias is superfluous", "the nearest it has is conv1/bias");
+    assert_model_refused(&f, "/model/conv2/weight is superfluous", "the nearest it has is conv1/weight");
     f = foreign_begin();
     H5Lcreate_soft("/nowhere", f.file, "/model/link", H5P_DEFAULT, H5P_DEFAULT);
     assert_model_refused(&f, "/model/link", "neither an array nor a group");
@@ -303,7 +303,7 @@ static void test_slots(void **state)
     assert_failure(checkpoint_read_slots(path, &other.network, slots, 2), STATUS_CHECKPOINT, path,
                    "/optimizer/variance/conv1/weight is missing", NULL);
     assert_failure(checkpoint_read_slots(path, &other.network, slots, 0), STATUS_CHECKPOINT, path,
-                   "/optimizer/momentum/conv1/bias is superfluous", NULL);
+                   "/optimizer/momentum/conv1/weight is superfluous", NULL);
     assert_same_bits("momentum", other.momentum.values, before, other.network.parameter_count);
     free(before);
 }

@@ -32,7 +32,7 @@ static void defaults(void **state)
     assert_true(config.train.epochs == 10 && config.train.batch == 128);
     assert_true(config.train.lr == 0.01 && config.train.momentum == 0.9 && config.train.clip_norm == 0);
     assert_true(config.train.optimizer == CONFIG_SGD && config.train.schedule == CONFIG_CONSTANT);
-    assert_true(config.distributed.shards == 0 && config.checkpoint.every == 1 &&
+    assert_true(config.distributed.shards == 0 && config.checkpoint.every.count == 1 &&
                 config.checkpoint.keep == 0);
     config_destroy(&config);
     config_destroy(&config);
@@ -60,7 +60,8 @@ static void every_key(void **state)
                 config.distributed.bucket == 77 && config.distributed.overlap == CONFIG_OVERLAP_NO);
     assert_true(config.distributed.check_every == 5 && config.distributed.stall_warn == 2.5 &&
                 config.distributed.stall_abort == 60.5);
-    assert_true(config.checkpoint.every == 0 && config.checkpoint.keep == 3);
+    assert_true(config.checkpoint.every.count == 2.5 && config.checkpoint.every.unit == INTERVAL_MINUTES &&
+                config.checkpoint.keep == 3);
 
     assert_int_equal(config.network.line_count, 4);
     assert_string_equal(config.network.lines[0].name, "conv1");

@@ -58,7 +58,7 @@ static void give(void *user, size_t first, size_t n, float *x, int32_t *classes,
 
 static struct fault find(struct fixture *f)
 {
-    assert_false(step_take(&f->step, 0, BATCH, 0.1, false, give, f).finite);
+    assert_false(step_take(&f->step, 0, BATCH, 0.1, (struct step_votes){0}, give, f).finite);
     return fault_find(&f->step, &alone, 0, BATCH, give, f);
 }
 

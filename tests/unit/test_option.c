@@ -19,6 +19,7 @@ struct all {
     struct pair pair;
     struct padding padding;
     struct shape shape;
+    struct interval interval;
 };
 
 static const struct option table[] = {
@@ -36,6 +37,8 @@ static const struct option table[] = {
     {NULL, "shape", OPTION_SHAPE, offsetof(struct all, shape), "", 0, 0, NULL, "a shape"},
     {NULL, "limit", OPTION_SIZE, offsetof(struct all, limit), "", 1, 9, NULL,
      "a size that need not be given"},
+    {NULL, "interval", OPTION_INTERVAL, offsetof(struct all, interval), "2 epochs", 0, 1e6, NULL,
+     "now and then"},
 };
 
 static const struct option *row(const char *name)
@@ -71,6 +74,7 @@ static void defaults(void **state)
     assert_true(shape_equal(all.shape, (struct shape){0, 0, 0}));
     assert_true(all.wide == (size_t)0xaaaaaaaaaaaaaaaa);
     assert_int_equal(all.limit, 0);
+    assert_true(all.interval.count == 2 && all.interval.unit == INTERVAL_EPOCHS);
 
     static const struct option wrong = {.name = "x", .kind = OPTION_SIZE, .fallback = "two"};
     assert_int_equal(option_defaults(&wrong, 1, &all), STATUS_INTERNAL);
@@ -115,6 +119,17 @@ static void good_values(void **state)
         {"shape", "28x28", "28x28x1"},
         {"shape", "1x1x16777216", "1x1x16777216"},
         {"shape", "65536x65536x3", "65536x65536x3"},
+        {"interval", "1 epoch", "1 epoch"},
+        {"interval", "1", "1 epoch"},
+        {"interval", "7", "7 epochs"},
+        {"interval", "500 steps", "500 steps"},
+        {"interval", "1 steps", "1 step"},
+        {"interval", "500steps", "500 steps"},
+        {"interval", "10 \t minutes", "10 minutes"},
+        {"interval", "0.25 minute", "0.25 minutes"},
+        {"interval", "1000000 epochs", "1000000 epochs"},
+        {"interval", "0", "0"},
+        {"interval", "0 minutes", "0"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct all all = {0}, again = {0};
@@ -170,6 +185,17 @@ static void bad_values(void **state)
         {"padding", "-1", "padding = -1"},
         {"padding", "65", "whole numbers from 0 to 64"},
         {"padding", "1x65", "padding = 1x65"},
+        {"interval", "", "interval = : expected N epochs, N steps or N minutes, N from 0 to 1000000"},
+        {"interval", "often", "interval = often: expected N epochs"},
+        {"interval", "steps", "interval = steps: expected N epochs"},
+        {"interval", "-1", "interval = -1: expected"},
+        {"interval", "1000001 steps", "N from 0 to 1000000"},
+        {"interval", "2.5", "interval = 2.5: expected N epochs, N steps or N minutes"},
+        {"interval", "2.5 steps", "whole but for minutes"},
+        {"interval", "1.2.3 minutes", "interval = 1.2.3 minutes: expected"},
+        {"interval", "10 minuts", "interval = 10 minuts: `minuts` is unknown, did you mean `minutes`?"},
+        {"interval", "10 fortnights", "interval = 10 fortnights: expected N epochs"},
+        {"interval", "10 steps 2", "interval = 10 steps 2"},
         {"shape", "28", "HEIGHTxWIDTHxCHANNELS"},
         {"shape", "0x28x1", "shape = 0x28x1"},
         {"shape", "28x0", "shape = 28x0"},
@@ -222,6 +248,9 @@ static void domains(void **state)
         {"flag", "yes or no"},
         {"choice", "constant, step or cosine"},
         {"text", "text"},
+        {"interval",
+         "N epochs, N steps or N minutes, N from 0 to 1000000, whole but for minutes; N alone: epochs; "
+         "0: never"},
         {"pair", "N or HEIGHTxWIDTH, whole numbers from 1 to 1024"},
         {"padding", "same, valid, N or HEIGHTxWIDTH, whole numbers from 0 to 64"},
         {"shape",

@@ -239,8 +239,8 @@ static void test_advice(void **state)
         "2 ranks with 200 threads in all may run on 2 cores only, and wait for each other, though 64 are "
         "there: `mpirun --bind-to none`, or `--map-by slot:PE=32`");
     expect_advice(make(2, 16, 2, 0, 0), LAUNCHER_MPIRUN,
-                  "16 ranks with 16 threads in all share 2 cores, and wait for each other: `mpirun --map-by "
-                  "ppr:2:node`");
+                  "16 ranks with 16 threads in all share 2 cores, and wait for each other: at most 2 ranks "
+                  "on this host (`-np 2`; on several hosts `--map-by ppr:2:node`)");
     expect_advice(make(2, 16, 2, 0, 0), LAUNCHER_SRUN,
                   "16 ranks with 16 threads in all share 2 cores, and wait for each other: `srun "
                   "--ntasks-per-node=2`");

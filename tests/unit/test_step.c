@@ -82,7 +82,7 @@ static void give(void *user, size_t first, size_t n, float *x, int32_t *classes,
 static struct step_result take(struct fixture *f, uint64_t number, size_t batch, double rate)
 {
     f->calls = 0;
-    return step_take(&f->step, number, batch, rate, false, give, f);
+    return step_take(&f->step, number, batch, rate, (struct step_votes){0}, give, f);
 }
 
 static void assert_near(double got, double truth)

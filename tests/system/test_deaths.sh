@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# A rank that dies ends the job within seconds, wherever it was, with its name and a code that is not 0; one that stands
+# still, within stall_abort. The run goes on from its last checkpoint.
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/system/networks.sh
+. "$source/tests/system/networks.sh"
+
+python=$(find_python) || skip "there is no Python with h5py on this machine"
+need_mpirun
+write_config plain.ini plain
+export OMP_NUM_THREADS=1 OMPI_MCA_odls_base_sigkill_timeout=1
+host=$(hostname)
+
+# Test images enough for an evaluation of some seconds.
+"$python" - "$source/data/digits.h5" <<'PY'
+import sys, h5py, numpy
+with h5py.File(sys.argv[1], "r") as a, h5py.File("long.h5", "w") as b:
+    for split, n, times in ("train", 60, 1), ("test", 360, 300):
+        for name in "images", "labels":
+            b[f"{split}/{name}"] = numpy.concatenate([a[f"{split}/{name}"][:n]] * times)
+PY
+wide='network.conv1=conv2d filters=192 kernel=5 padding=same'
+
+# process_of RANK: of the run.
+process_of()
+{
+    local process
+    for process in $(pgrep -P $launcher -x cnn-train); do
+        tr '\0' '\n' 2>/dev/null <"/proc/$process/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" && echo "$process"
+    done
+}
+
+starting()
+{
+    [ "$(pgrep -P $launcher -x -c cnn-train)" = 4 ]
+}
+
+writing()
+{
+    compgen -G 'run/.step-*' >/dev/null
+}
+
+# reach PHASE OPTION...: four ranks in the background, $launcher, that are there.
+reach()
+{
+    local phase=$1
+    shift
+    rm -rf run
+    case $phase in
+    start) set -- "$@" --set train.epochs=20000 ;;
+    step) set -- "$@" --set train.epochs=20000 --set checkpoint.every=1000 ;;
+    evaluation) set -- "$@" --set data.file=long.h5 --set "$wide" ;;
+    checkpoint) set -- "$@" --set train.epochs=20000 --set checkpoint.keep=2 --set 'network.fc1=dense units=1500' ;;
+    esac
+    mpirun --timeout 120 --bind-to none -np 4 cnn-train --set run.output=run "$@" plain.ini >out 2>err </dev/null &
+    launcher=$!
+    case $phase in
+    start) wait_for 60 starting ;;
+    step) wait_for 60 test -e run/latest.h5 && sleep 0.3 ;;
+    evaluation) wait_for 60 test -e run/metrics.csv && sleep 1.5 ;;
+    checkpoint)
+        wait_for 60 test -e run/latest.h5
+        local end=$((SECONDS + 60))
+        until writing; do # without a pause: the moment is short
+            [ $SECONDS -lt $end ] || break
+        done
+        writing || [ $SECONDS -lt $end ]
+        ;;
+    esac || fail "the ranks did not come to $phase: $(cat err)"
+}
+
+# Ten seconds are wide: mpirun takes two, and the machine may do other things.
+deaths=0
+for phase in start step evaluation checkpoint; do
+    for rank in 0 3; do
+        signal=$([ $rank = 0 ] && echo KILL || echo SEGV)
+        expected=$([ $rank = 0 ] && echo 137 || echo 139)
+        reach $phase
+        process=$(process_of $rank)
+        kill -$signal "$process" || { fail "rank $rank is gone before $phase"; continue; }
+        began=$SECONDS code=0
+        wait $launcher || code=$?
+        took=$((SECONDS - began))
+        [ $code = "$expected" ] || fail "rank $rank died in $phase: exit code $code instead of $expected: $(cat err)"
+        [ $took -le 10 ] || fail "rank $rank died in $phase, and the job took $took s to end"
+        expect_match "rank $rank .*on node $host exited on signal" err
+        deaths=$((deaths + 1))
+        [ -e run/latest.h5 ] || continue
+        expect_exit 0 cnn-train --resume --set run.output=run --set train.epochs=20000 \
+            --steps $((10#$(basename "$(readlink run/latest.h5)" .h5 | tr -dc 0-9) + 1)) \
+            --set "network.fc1=dense units=$([ $phase = checkpoint ] && echo 1500 || echo 32)" plain.ini
+    done
+done
+[ $deaths = 8 ] || fail "$deaths deaths instead of 8"
+
+for phase in evaluation checkpoint; do
+    reach $phase --set distributed.stall_warn=1 --set distributed.stall_abort=3
+    kill -STOP "$(process_of 0)"
+    began=$SECONDS code=0
+    wait $launcher || code=$?
+    [ $code = 1 ] || fail "rank 0 stood still in $phase: exit code $code: $(cat err)"
+    [ $((SECONDS - began)) -le 40 ] || fail "rank 0 stood still in $phase, and the job took $((SECONDS - began)) s to end"
+    expect_match "^error.*: rank 0 on $host " err
+done
+finish
