@@ -27,6 +27,13 @@ struct config {
         bool shuffle, share;
     } data;
     struct {
+        int flip; /* enum augment_flip */
+        size_t pad;
+        int padding; /* enum augment_padding */
+        size_t cutout;
+        double brightness, contrast;
+    } augment;
+    struct {
         struct shape input; /* 0x0x0: the data's */
         struct layer_line *lines;
         size_t line_count;

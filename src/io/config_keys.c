@@ -19,6 +19,20 @@ const struct option config_keys[] = {
     {"data", "share", OPTION_BOOL, FIELD(data.share), "yes", 0, 0, NULL,
      "one copy of the data per host, in memory that its ranks share; no: one per rank"},
 
+    {"augment", "flip", OPTION_CHOICE, FIELD(augment.flip), "no", 0, 0, "no|random|alternate",
+     "left and right exchanged: of every other image at random, or of one half in even epochs and the other "
+     "in odd ones"},
+    {"augment", "pad", OPTION_SIZE, FIELD(augment.pad), "0", 0, 1 << 16, NULL,
+     "pixels that are put around an image before it is cut back to its size at a random place; 0: none"},
+    {"augment", "padding", OPTION_CHOICE, FIELD(augment.padding), "zero", 0, 0, "zero|reflect",
+     "what they are: black, or the image mirrored at its border"},
+    {"augment", "cutout", OPTION_SIZE, FIELD(augment.cutout), "0", 0, 1 << 16, NULL,
+     "side of a square at a random place that is blotted out with the mean colour; 0: none"},
+    {"augment", "brightness", OPTION_REAL, FIELD(augment.brightness), "0", 0, 1, NULL,
+     "0.2: an image's numbers times a random factor from 0.8 to 1.2; 0: as they are"},
+    {"augment", "contrast", OPTION_REAL, FIELD(augment.contrast), "0", 0, 1, NULL,
+     "0.2: their distance from the image's mean grey times a random factor from 0.8 to 1.2; 0: as it is"},
+
     {"network", "input", OPTION_SHAPE, FIELD(network.input), "", 0, 0, NULL,
      "shape of one image; empty: the data's. Needed where there is no data file", CHANGE_NEVER},
 

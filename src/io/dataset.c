@@ -191,9 +191,9 @@ static void gather_floats(const float *images, struct shape shape, const struct 
 void dataset_gather(const struct dataset_split *split, const struct normalization *normalization,
                     const size_t *indices, size_t n, float *x, int32_t *classes, float *values, int threads)
 {
-    if (split->is_float)
+    if (x && split->is_float)
         gather_floats(split->images, split->shape, normalization, indices, n, x, threads);
-    else
+    else if (x)
         gather_bytes(split->images, split->shape, normalization, indices, n, x, threads);
     for (size_t i = 0; classes && split->classes && i < n; i++)
         classes[i] = split->classes[indices[i]];

@@ -125,6 +125,9 @@ enum status job_open(struct job *job, const struct comm *comm, const struct conf
         status = check_images(job);
     if (!status)
         status = plan(job);
+    const struct augment augment = job_augment(job);
+    if (!status)
+        status = status_prefix(augment_check(&augment, job->network.input), "%s: ", config->path);
     if (!status)
         status = allreduce_check(&allreduce_list[config->distributed.allreduce], comm->size, job->shards);
     status = comm_agree(comm, status);
@@ -169,6 +172,18 @@ struct step_settings job_step_settings(const struct job *job)
                                   .allreduce = &allreduce_list[c->distributed.allreduce],
                                   .bucket = c->distributed.bucket * 1024 / sizeof(float),
                                   .overlap = overlaps[c->distributed.overlap]};
+}
+
+struct augment job_augment(const struct job *job)
+{
+    const struct config *c = job->config;
+    return (struct augment){.flip = (enum augment_flip)c->augment.flip,
+                            .pad = c->augment.pad,
+                            .padding = (enum augment_padding)c->augment.padding,
+                            .cutout = c->augment.cutout,
+                            .brightness = c->augment.brightness,
+                            .contrast = c->augment.contrast,
+                            .seed = c->run.seed};
 }
 
 enum status job_print(struct job *job)

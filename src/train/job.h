@@ -5,6 +5,7 @@
 #include "dist/comm.h"
 #include "dist/node.h"
 #include "dist/placement.h"
+#include "io/augment.h"
 #include "io/config.h"
 #include "io/dataset.h"
 #include "train/step.h"
@@ -42,6 +43,9 @@ struct step_settings job_step_settings(const struct job *job);
 
 /* Prints the tables of layers and run; before job_bind. */
 enum status job_print(struct job *job);
+
+/* What is done to training images. */
+struct augment job_augment(const struct job *job);
 
 /* How the network is to see pixels: as the training data says. Not present where there is no data. */
 const struct normalization *job_normalization(const struct job *job);

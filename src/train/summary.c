@@ -6,6 +6,7 @@
 #include "core/optimizer.h"
 #include "core/text.h"
 #include "dist/shard.h"
+#include "io/augment.h"
 #include "train/step.h"
 
 #include <stdio.h>
@@ -99,6 +100,26 @@ static void print_data(const struct summary_run *run)
     log_print(" samples of %s, %zu %s%s\n", shape_text(shape, run->train->shape), run->train->outputs,
               run->train->classes ? "classes" : "outputs",
               run->config->data.shuffle ? "" : ", in file order");
+}
+
+/* Nothing where training images stay as they are. */
+static void print_augment(const struct config *c)
+{
+    static const char *const flips[] = {"", ", flipped at random", ", flipped in turns"};
+    if (!c->augment.flip && !c->augment.pad && !c->augment.cutout && c->augment.brightness <= 0 &&
+        c->augment.contrast <= 0)
+        return;
+    log_print("  augment       anew in every epoch%s", flips[c->augment.flip]);
+    if (c->augment.pad)
+        log_print(", shifted by up to %zu (%s)", c->augment.pad,
+                  c->augment.padding == AUGMENT_PAD_REFLECT ? "mirrored" : "black");
+    if (c->augment.brightness > 0)
+        log_print(", brightness %g", c->augment.brightness);
+    if (c->augment.contrast > 0)
+        log_print(", contrast %g", c->augment.contrast);
+    if (c->augment.cutout)
+        log_print(", cutout %zu", c->augment.cutout);
+    log_print("\n");
 }
 
 /* "1 rank with 4 threads on host", "16 ranks with 3 to 4 threads on 4 hosts" */
@@ -202,6 +223,7 @@ void summary_print_run(const struct summary_run *run)
     log_print("  run           %s, seed %llu, cnn-train %s\n", c->run.name, (unsigned long long)c->run.seed,
               build_version());
     print_data(run);
+    print_augment(c);
     print_batch(run);
     if (run->comm->size > 1) {
         print_shards(run);

@@ -34,6 +34,7 @@ struct trainer {
     struct schedule schedule;
     struct step step;
     struct order order;
+    struct augment augment;
     struct display display;
     struct state state;
     struct deadline deadline;  /* rank 0's decides */
@@ -87,15 +88,22 @@ static double rate_now(const struct trainer *t)
 }
 
 struct batch_source {
-    const struct job *job;
+    const struct trainer *trainer;
     const size_t *samples;
 };
 
 static void gather(void *user, size_t first, size_t n, float *x, int32_t *classes, float *values)
 {
     const struct batch_source *source = user;
-    dataset_gather(&source->job->train, job_normalization(source->job), source->samples + first, n, x,
-                   classes, values, source->job->threads);
+    const struct trainer *t = source->trainer;
+    const struct dataset_split *train = &t->job->train;
+    const size_t *samples = source->samples + first;
+    bool changed = augment_changes(&t->augment);
+    if (changed)
+        augment_gather(&t->augment, t->progress->epoch, train, job_normalization(t->job), samples, n, x,
+                       t->job->threads);
+    dataset_gather(train, job_normalization(t->job), samples, n, changed ? NULL : x, classes, values,
+                   t->job->threads);
 }
 
 static enum status finish_writing(struct trainer *t)
@@ -222,7 +230,7 @@ static enum status run_steps(struct trainer *t)
     while (position < count && !steps_done(t)) {
         size_t n = count - position < batch ? count - position : batch;
         double rate = rate_now(t);
-        struct batch_source source = {t->job, samples + position};
+        struct batch_source source = {t, samples + position};
         double began = clock_seconds();
         struct step_votes votes = {stop_asked(t), signals_save_asked() || minutes_due(t)};
         struct step_result result = step_take(&t->step, t->progress->step, n, rate, votes, gather, &source);
@@ -418,6 +426,7 @@ enum status trainer_run(struct job *job, struct start *start, const char *config
                         .start = start,
                         .steps = steps,
                         .config_text = config_text,
+                        .augment = job_augment(job),
                         .progress = &t.state.progress};
     if (!job->has_data)
         return status_set(STATUS_USAGE, "%s: training needs data: [data] file is not set", job->config->path);

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Small configurations for the system tests, written from the digits that ship with the project. Sourced after lib.sh.
 
-# write_config FILE NAME: a network with dropout that learns the digits for two epochs of 72 steps, 20 samples each, the
+# write_config FILE NAME: a network with dropout that learns the digits, which are changed at random, for two epochs of 72 steps, 20 samples each, the
 # last one 17. Its run goes to NAME in the present folder.
 # shellcheck disable=SC2154 # source: lib.sh sets it
 write_config()
@@ -14,6 +14,14 @@ seed = 7
 
 [data]
 file = $source/data/digits.h5
+
+[augment]
+flip = random
+pad = 1
+padding = reflect
+cutout = 2
+brightness = 0.1
+contrast = 0.1
 
 [network]
 conv1 = conv2d filters=8 kernel=3 padding=same

@@ -57,6 +57,8 @@ expect_error 2 '--steps|three' cnn-train --steps three ok.ini
 expect_error 2 '--steps = 0|from 1 to' cnn-train --steps 0 ok.ini
 expect_error 2 'epochs' cnn-train --set epochs ok.ini
 expect_error 2 'epocsh|epochs' cnn-train --set train.epocsh=3 ok.ini
+expect_error 2 'ok.ini: augment.pad = 8|8x8' cnn-train --set augment.pad=8 ok.ini
+expect_error 2 'augment.flip|alternate' cnn-train --set augment.flip=alternat ok.ini
 expect_error 2 'batch|zero' cnn-train --set train.batch=zero ok.ini
 expect_error 2 'train.batch=1\n2\x1b|control character' cnn-train --set $'train.batch=1\n2\e' ok.ini
 expect_error 2 'run.name=caf\xe9|UTF-8' cnn-train --set $'run.name=caf\xe9' ok.ini

@@ -1,3 +1,4 @@
+#include "io/augment.h"
 #include "io/config.h"
 
 #include "support/full_config.h"
@@ -48,6 +49,9 @@ static void every_key(void **state)
     assert_true(config.run.seed == UINT64_MAX);
     assert_string_equal(config.data.file, "data/digits.h5");
     assert_false(config.data.shuffle || config.data.share);
+    assert_true(config.augment.flip == AUGMENT_FLIP_ALTERNATE && config.augment.pad == 2 &&
+                config.augment.padding == AUGMENT_PAD_REFLECT && config.augment.cutout == 3);
+    assert_true(config.augment.brightness == 0.25 && config.augment.contrast == 0.5);
     assert_true(shape_equal(config.network.input, (struct shape){8, 9, 3}));
     assert_true(config.train.epochs == 7 && config.train.batch == 33 && config.train.optimizer == CONFIG_SGD);
     assert_true(config.train.lr == 0.30000000000000004 && config.train.momentum == 0.95 &&
@@ -66,9 +70,9 @@ static void every_key(void **state)
     assert_int_equal(config.network.line_count, 4);
     assert_string_equal(config.network.lines[0].name, "conv1");
     assert_string_equal(config.network.lines[0].text, "conv2d filters=8   kernel=3x5");
-    assert_string_equal(config.network.lines[0].where, "configs/a.ini:11");
+    assert_string_equal(config.network.lines[0].where, "configs/a.ini:18");
     assert_int_equal(strlen(config.network.lines[1].name), 63);
-    assert_string_equal(config.network.lines[3].where, "configs/a.ini:14");
+    assert_string_equal(config.network.lines[3].where, "configs/a.ini:21");
     config_destroy(&config);
 }
 
@@ -86,7 +90,7 @@ static void wrong_texts(void **state)
         {"x\n", "configs/a.ini:1: expected `name = value`"},
         {LAYERS "[trian]\n", "configs/a.ini:5: unknown section [trian]; did you mean `train`?"},
         {LAYERS "[hyper]\nlr = 1\n",
-         "unknown section [hyper]; there are run, data, network, train, distributed"},
+         "unknown section [hyper]; there are run, data, augment, network, train, distributed"},
         {LAYERS "[Train]\nlr = 1\n", "unknown section [Train]; did you mean `train`?"},
         {LAYERS "[train]\nepoch = 1\n",
          "configs/a.ini:6: unknown key `epoch` in [train]; did you mean `epochs`?"},

@@ -73,7 +73,8 @@ static void text_reads_back(void **state)
 static void every_key_reads_back(void **state)
 {
     (void)state;
-    static const char *const values[] = {"no", "yes", "0.7", "3", "4x5x6", "step", "tree", "text"};
+    static const char *const values[] = {"no",   "yes",  "0.7",  "3",      "4x5x6",
+                                         "step", "tree", "text", "random", "reflect"};
     for (size_t i = 0; i < config_key_count; i++) {
         size_t changes = 0;
         for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
@@ -110,6 +111,14 @@ static void text_is_pleasant(void **state)
                                 "[data]\n"
                                 "shuffle = yes\n"
                                 "share   = yes\n"
+                                "\n"
+                                "[augment]\n"
+                                "flip       = no\n"
+                                "pad        = 0\n"
+                                "padding    = zero\n"
+                                "cutout     = 0\n"
+                                "brightness = 0\n"
+                                "contrast   = 0\n"
                                 "\n"
                                 "[network]\n"
                                 "flat  = flatten\n"
