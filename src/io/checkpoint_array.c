@@ -1,4 +1,5 @@
 #include "io/checkpoint_format.h"
+#include "io/h5_chunks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -155,7 +156,7 @@ enum status checkpoint_array_read(const char *path, hid_t digests, const char *n
                                   const struct checkpoint_array *array, bool digest_needed, float *values)
 {
     char reason[H5_FAILURE_MAX];
-    if (!h5_is_stored(array->id))
+    if (!h5_is_stored(array->id) || !h5_chunks_are_whole(array->id))
         return status_set(STATUS_CHECKPOINT,
                           "%s: not all of %s is in the file: it was not written to the end, or the file is "
                           "damaged",

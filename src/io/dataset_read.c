@@ -1,6 +1,7 @@
 #include "io/dataset.h"
 #include "io/guard.h"
 #include "io/h5.h"
+#include "io/h5_chunks.h"
 #include "io/h5_header.h"
 #include "io/seal.h"
 
@@ -138,7 +139,7 @@ static enum status array_read(const struct dataset_split *split, const struct ar
     enum status status = check_chunks(split, a);
     if (status)
         return status;
-    if (!h5_is_stored(a->id))
+    if (!h5_is_stored(a->id) || (!split->sealed && !h5_chunks_are_whole(a->id)))
         return wrong(split, a->name,
                      ": not all of it is in the file: it was not written to the end, or the "
                      "file is damaged");

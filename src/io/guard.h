@@ -5,6 +5,10 @@
  * it. */
 #include "core/status.h"
 
+/* How the program ends from within a signal handler, for its main to say: _exit. Before that, and in programs
+ * that do not say it, there is no guard. */
+void guard_allow(void (*leave)(int code));
+
 /* On the calling thread, until guard_end: a SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT writes "error: PATH:
  * ..." to standard error and ends the process with `code`. Not to be nested; one thread at a time. */
 void guard_begin(const char *path, enum status code);

@@ -6,6 +6,7 @@
 #include "io/contact_sheet.h"
 #include "io/dataset_report.h"
 #include "io/dataset_writer.h"
+#include "io/guard.h"
 #include "io/import_csv.h"
 #include "io/import_idx.h"
 #include "io/output.h"
@@ -393,6 +394,7 @@ static enum status run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
+    guard_allow(_exit);
     enum status status = run(argc, argv);
     if (!status && fflush(stdout))
         status = status_set(STATUS_INTERNAL, "cannot write to standard output: %s", strerror(errno));

@@ -6,6 +6,7 @@
 #include "dist/watch.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
+#include "io/guard.h"
 #include "tools/arguments.h"
 #include "tools/threads.h"
 #include "train/alike.h"
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] = "usage: cnn-train [options] CONFIG.ini\n"
                             "       mpirun -np RANKS cnn-train [options] CONFIG.ini\n"
@@ -275,6 +277,7 @@ int main(int argc, char **argv)
 {
     struct comm comm;
     threads_prepare(argv);
+    guard_allow(_exit);
     enum status status = comm_create(&comm, &argc, &argv);
     if (!status)
         status = log_finish(run(&comm, argc, argv));

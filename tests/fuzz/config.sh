@@ -18,7 +18,7 @@ cmake -S . -B "$folder" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebIn
     { tail -n 40 "$folder/configure.log"; exit 1; }
 cmake --build "$folder" --target fuzz_config -j "$(nproc)" >"$folder/build.log" 2>&1 ||
     { tail -n 40 "$folder/build.log"; exit 1; }
-find configs -name '*.ini' -exec cp -t "$folder/seeds" {} +
+while read -r seed; do cp "$seed" "$folder/seeds/${seed//\//-}"; done < <(find configs -name '*.ini')
 if ! "$folder/tests/fuzz_config" -max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=2048 \
     -dict=tests/fuzz/dictionary.txt -artifact_prefix="$folder/" "$folder/corpus" "$folder/seeds" >"$folder/fuzz.log" 2>&1; then
     tail -n 40 "$folder/fuzz.log"

@@ -3,6 +3,7 @@
 #include "support/array.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { RUN_MAX = 64, BLOCK = 512 };
@@ -104,6 +105,10 @@ size_t damage_apply(uint64_t seed, size_t number, unsigned char *bytes, size_t s
         snprintf(text, DAMAGE_TEXT_MAX, "truncated to %zu bytes", number * DAMAGE_CUT_STEP);
         return number * DAMAGE_CUT_STEP;
     }
-    changes[below(&dice, sizeof changes / sizeof *changes)](&dice, bytes, size, text);
+    unsigned char *before = malloc(size);
+    memcpy(before, bytes, size);
+    for (int tries = 0; tries < 100 && !memcmp(before, bytes, size); tries++)
+        changes[below(&dice, sizeof changes / sizeof *changes)](&dice, bytes, size, text);
+    free(before);
     return size;
 }

@@ -9,7 +9,7 @@ enum { DAMAGE_CUT_STEP = 512, DAMAGE_TEXT_MAX = 128 };
  * and random changes follow. */
 size_t damage_cuts(size_t size);
 
-/* Damages `bytes` and returns the length that is left; `text` gets what was done. A change may by chance
- * leave the bytes as they were. */
+/* Damages `bytes` and returns the length that is left; `text` gets what was done. Some bit is another
+ * afterwards. */
 size_t damage_apply(uint64_t seed, size_t number, unsigned char *bytes, size_t size,
                     char text[DAMAGE_TEXT_MAX]);

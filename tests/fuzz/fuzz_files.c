@@ -4,11 +4,14 @@
  *
  *   fuzz_files [CHANGES [KIND [KEEP [FIRST]]]]
  *
+ * Over some files without a digest HDF5 itself breaks down (io/guard.h): they are counted, and do not fail.
+ *
  * CHANGES: random changes of each kind, beside truncation at every 512th byte (200). KIND: this one alone;
  * all: all. KEEP: a folder that gets the files that went wrong. FIRST: the number of the change to begin
  * with. */
 #include "fuzz/damage.h"
 #include "fuzz/kinds.h"
+#include "io/guard.h"
 #include "io/seal.h"
 #include "support/checkpoint_sample.h"
 #include "support/scratch.h"
@@ -25,11 +28,18 @@
 
 enum { SEED = 1, PER_PROCESS = 1000, SECONDS_MAX = 20, TOLD_MAX = 5 };
 
+/* What malloc does where nobody watches: too much is refused, and the program says so. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
 /* Shared by the process that counts and those that read. */
 struct tally {
     size_t at; /* the change in work */
     size_t refused, sound /* as it was */, unnoticed /* read as it was */, other /* read as something else */;
-    size_t accepted, guarded; /* against the digest, or refused without a message; refused by io/guard.h */
+    size_t accepted, guarded; /* against the digest, or refused without a message; HDF5 broke down */
     char text[DAMAGE_TEXT_MAX];
 };
 
@@ -101,6 +111,21 @@ static void read_some(const struct job *job, size_t first, const char *path)
     fflush(stdout);
 }
 
+/* Whether it was within HDF5, as AddressSanitizer saw it, that something went wrong. Without AddressSanitizer
+ * io/guard.h ends the process. */
+static bool broke_hdf5(int status)
+{
+    if (WIFEXITED(status) && (WEXITSTATUS(status) == STATUS_DATA || WEXITSTATUS(status) == STATUS_CHECKPOINT))
+        return true;
+    char *text = scratch_read(scratch_path("output"), NULL),
+         *report = strstr(text, "ERROR: AddressSanitizer");
+    char *library = report ? strstr(report, "libhdf5") : NULL,
+         *own = report ? strstr(report, "/src/io/") : NULL;
+    bool within = library && own && library < own;
+    free(text);
+    return within;
+}
+
 static void show_output(void)
 {
     char *text = scratch_read(scratch_path("output"), NULL);
@@ -126,8 +151,7 @@ static bool fuzz(const struct job *job, size_t first)
         waitpid(child, &status, 0);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
             continue;
-        if (WIFEXITED(status) &&
-            (WEXITSTATUS(status) == STATUS_DATA || WEXITSTATUS(status) == STATUS_CHECKPOINT)) {
+        if (!job->kind->covered && broke_hdf5(status)) {
             job->tally->guarded++; /* with a message, but the process is gone */
             keep(job, path);
             job->tally->at++;
@@ -179,6 +203,7 @@ int main(int argc, char **argv)
     const char *only = argc > 2 && strcmp(argv[2], "all") ? argv[2] : NULL,
                *folder = argc > 3 ? argv[3] : NULL;
     bool good = !scratch_create(NULL);
+    guard_allow(_exit);
     kinds_create();
     for (size_t i = 0; i < kind_count; i++)
         if (!only || !strcmp(only, kinds[i].name))
