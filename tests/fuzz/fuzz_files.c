@@ -26,7 +26,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SEED = 1, PER_PROCESS = 1000, SECONDS_MAX = 20, TOLD_MAX = 5 };
+enum {
+    SEED = 1,
+    PER_PROCESS = 1000,
+    CPU_SECONDS_MAX = 10,
+    SECONDS_MAX = 120 /* the machine may be busy */,
+    TOLD_MAX = 5
+};
 
 /* What malloc does where nobody watches: too much is refused, and the program says so. */
 const char *__asan_default_options(void);
@@ -100,11 +106,13 @@ static void try_one(const struct job *job, size_t number, const char *path)
 static void read_some(const struct job *job, size_t first, const char *path)
 {
     size_t last = first + PER_PROCESS < job->changes ? first + PER_PROCESS : job->changes;
-    const struct itimerval limit = {.it_value = {.tv_sec = SECONDS_MAX}};
+    const struct itimerval limit = {.it_value = {.tv_sec = SECONDS_MAX}},
+                           cpu_limit = {.it_value = {.tv_sec = CPU_SECONDS_MAX}};
     int output = open(scratch_path("output"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     dup2(output, STDERR_FILENO);
     for (size_t i = first; i < last; i++) {
         setitimer(ITIMER_REAL, &limit, NULL);
+        setitimer(ITIMER_PROF, &cpu_limit, NULL);
         try_one(job, i, path);
     }
     job->tally->at = last;
@@ -157,7 +165,7 @@ static bool fuzz(const struct job *job, size_t first)
             job->tally->at++;
             continue;
         }
-        bool hung = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+        bool hung = WIFSIGNALED(status) && (WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGPROF);
         keep(job, path);
         if (crashes + hangs < TOLD_MAX) {
             told(job, hung ? "hangs" : "crashes");
