@@ -41,6 +41,7 @@ clang-format-14          clang-format 14
 shellcheck               shellcheck
 clang                    clang, a second compiler
 libomp-dev               its OpenMP
+libclang-rt-dev          its sanitizers and libFuzzer
 python3-xxhash           xxHash for Python, with which the digests of checkpoints can be checked
 python3-torch            PyTorch, which checkpoints are loaded into
 python3-yaml             YAML for Python, which reads launch/mpijob.yaml

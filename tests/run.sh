@@ -8,7 +8,7 @@
 #   --build FOLDER    builds under FOLDER/build-... instead of the project's folder
 #   --help
 #
-# Steps: packages, format, clang (compiles only), sanitizers (unit tests), tests. One that fails does not keep the others from
+# Steps: packages, format, clang (compiles only), fuzzed configurations, sanitizers (unit tests), tests. One that fails does not keep the others from
 # running; the exit code is 0 where all passed. Logs stay in the build folders.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -126,10 +126,20 @@ clang_build()
     build build-clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang -DCNN_BENCH=ON
 }
 
+# Exit code 77: there is no libFuzzer here, which it has told.
+fuzz_config()
+{
+    local status=0 seconds=15
+    [ $long = no ] || seconds=600
+    tests/fuzz/config.sh "$build_root/build-fuzz" $seconds || status=$?
+    [ $status = 0 ] || [ $status = 77 ]
+}
+
 step packages packages || exit 1
 step format format
 if [ $quick = no ]; then
     step 'build with clang' clang_build
+    step 'fuzz the configuration' fuzz_config
     step 'build with AddressSanitizer and UBSan' sanitizer_build && step 'unit tests under them' sanitizer_tests
 fi
 step build release_build && step tests release_tests

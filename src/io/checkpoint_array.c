@@ -1,4 +1,5 @@
 #include "io/checkpoint_format.h"
+#include "io/h5_chunks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -174,6 +175,11 @@ enum status checkpoint_array_read(const char *path, hid_t digests, const char *n
                                   const struct checkpoint_array *array, bool digest_needed, float *values)
 {
     char reason[H5_FAILURE_MAX];
+    if (!h5_is_stored(array->id) || !h5_chunks_are_whole(array->id))
+        return status_set(STATUS_CHECKPOINT,
+                          "%s: not all of %s is in the file: it was not written to the end, or the file is "
+                          "damaged",
+                          path, name);
     if (H5Dread(array->id, H5T_IEEE_F32LE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
         return status_set(STATUS_CHECKPOINT, "%s: %s cannot be read: %s", path, name, h5_failure(reason));
     enum status status =

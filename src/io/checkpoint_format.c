@@ -1,6 +1,7 @@
 #include "io/checkpoint_format.h"
 
 #include "io/digest.h"
+#include "io/h5_header.h"
 #include "io/seal.h"
 
 #include <inttypes.h>
@@ -78,7 +79,7 @@ enum status checkpoint_open(const char *path, bool seal_needed, hid_t *file)
 {
     bool sealed;
     *file = H5I_INVALID_HID;
-    enum status status = seal_check(path, &sealed);
+    enum status status = seal_check(path, STATUS_CHECKPOINT, &sealed);
     if (status == STATUS_OK)
         status = h5_open(path, STATUS_CHECKPOINT, file);
     if (status != STATUS_OK || sealed || !seal_needed)
@@ -91,7 +92,12 @@ enum status checkpoint_open(const char *path, bool seal_needed, hid_t *file)
 
 hid_t checkpoint_group_open(hid_t file, const char *name)
 {
-    return H5Lexists(file, name, H5P_DEFAULT) > 0 ? H5Gopen2(file, name, H5P_DEFAULT) : H5I_INVALID_HID;
+    hid_t group =
+        H5Lexists(file, name, H5P_DEFAULT) > 0 ? H5Gopen2(file, name, H5P_DEFAULT) : H5I_INVALID_HID;
+    if (group < 0 || h5_header_is_sound(group))
+        return group;
+    H5Gclose(group);
+    return H5I_INVALID_HID;
 }
 
 void checkpoint_group_close(hid_t group)

@@ -1,5 +1,6 @@
 #include "core/text.h"
 #include "io/checkpoint_format.h"
+#include "io/guard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,8 +154,8 @@ static enum status read_targets(const struct source *s, const struct network *ne
 }
 
 /* Reads everything, checks everything, and only then changes the targets. */
-static enum status load(const char *path, const char *group, const struct network *network,
-                        const struct target *targets, size_t target_count)
+static enum status load_unguarded(const char *path, const char *group, const struct network *network,
+                                  const struct target *targets, size_t target_count)
 {
     struct source s = {.path = path, .group = group, .digests = H5I_INVALID_HID};
     struct checkpoint_names wanted = {0};
@@ -182,6 +183,15 @@ done:
     checkpoint_names_free(&s.have);
     checkpoint_group_close(s.digests);
     H5Fclose(s.file);
+    return status;
+}
+
+static enum status load(const char *path, const char *group, const struct network *network,
+                        const struct target *targets, size_t target_count)
+{
+    guard_begin(path, STATUS_CHECKPOINT);
+    enum status status = load_unguarded(path, group, network, targets, target_count);
+    guard_end();
     return status;
 }
 

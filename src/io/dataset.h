@@ -5,6 +5,8 @@
  * (assumed where missing), attributes mean and std (C): of pixel/255 over the training set labels   (N)
  * integers: class indices; (N, K) integers 0 or 1; (N) or (N, K) floats; attribute class_names (K texts)
  *
+ * Those that cnn-data writes have a seal in front (io/seal.h); one that does not match it is refused.
+ *
  * What the network sees of uint8 images is (pixel/255 - mean)/std, with mean 0 and std 1 where the attributes
  * are missing. Float images are taken as they are unless they have the attributes: (value - mean)/std. */
 #include "core/loss.h"
@@ -40,6 +42,7 @@ struct dataset_split {
     char **class_names; /* (outputs), owned; NULL: none in the file */
     struct normalization normalization;
     uint64_t digest; /* XXH3 over shapes, images, labels and normalization */
+    bool sealed;     /* the file has a seal, and matches it (io/seal.h) */
 };
 
 /* Reads a split into memory. STATUS_DATA with file, dataset and index for: file missing, not HDF5, truncated,

@@ -1,5 +1,9 @@
 #include "io/dataset.h"
+#include "io/guard.h"
 #include "io/h5.h"
+#include "io/h5_chunks.h"
+#include "io/h5_header.h"
+#include "io/seal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -61,6 +65,10 @@ static enum status array_open(const struct dataset_split *split, hid_t file, con
     if ((a->id = H5Dopen2(file, path, H5P_DEFAULT)) < 0 || (a->type = H5Dget_type(a->id)) < 0 ||
         (space = H5Dget_space(a->id)) < 0)
         return wrong(split, name, ": cannot be opened as a dataset: %s", h5_failure(cause));
+    if (!h5_header_is_sound(a->id)) {
+        H5Sclose(space);
+        return wrong(split, name, ": damaged: an attribute is larger than its place in the file");
+    }
     a->kind = H5Tget_class(a->type);
     if (a->kind == H5T_ENUM)
         a->kind = H5T_INTEGER;
@@ -131,6 +139,10 @@ static enum status array_read(const struct dataset_split *split, const struct ar
     enum status status = check_chunks(split, a);
     if (status)
         return status;
+    if (!h5_is_stored(a->id) || (!split->sealed && !h5_chunks_are_whole(a->id)))
+        return wrong(split, a->name,
+                     ": not all of it is in the file: it was not written to the end, or the "
+                     "file is damaged");
     if (H5Dread(a->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, memory) < 0)
         return wrong(split, a->name, ": cannot be read, the file is damaged or needs a filter: %s",
                      h5_failure(cause));
@@ -343,13 +355,54 @@ static uint64_t digest(const struct dataset_split *split)
     return XXH3_64bits_digest(&state);
 }
 
-static enum status open_file(const char *path, hid_t *file)
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Both splits are of one file, which may be large: it is not checked twice. */
+static enum status check_seal(const char *path, const struct stat *info, bool *sealed)
+{
+    static _Thread_local struct stat last;
+    static _Thread_local bool last_sealed;
+    enum status status = STATUS_OK;
+    if (!same_file(info, &last)) {
+        last = (struct stat){0};
+        status = seal_check(path, STATUS_DATA, &last_sealed);
+        if (!status)
+            last = *info;
+    }
+    *sealed = !status && last_sealed;
+    return status;
+}
+
+/* Before HDF5 sees it: the file is there, and matches its seal where it has one. */
+static enum status check_file(const char *path, bool *sealed)
 {
     struct stat info;
-    if (stat(path, &info) && errno == ENOENT)
-        return status_set(STATUS_DATA,
-                          "%s: no such file; cnn-data import --help tells how such files are made", path);
-    return h5_open(path, STATUS_DATA, file);
+    *sealed = false;
+    if (stat(path, &info))
+        return errno == ENOENT
+                   ? status_set(STATUS_DATA,
+                                "%s: no such file; cnn-data import --help tells how such files are made",
+                                path)
+                   : STATUS_OK; /* which h5_open tells */
+    return check_seal(path, &info, sealed);
+}
+
+/* Also where a file is sealed: whoever sealed it may have sealed a damaged one. */
+static enum status read_file(struct dataset_split *split, bool labels_needed)
+{
+    hid_t file;
+    enum status status = h5_open(split->path, STATUS_DATA, &file);
+    if (status)
+        return status;
+    status = read_images(split, file);
+    if (!status && (labels_needed || array_exists(file, split->name, "labels")))
+        status = read_labels(split, file);
+    H5Fclose(file);
+    return status;
 }
 
 enum status dataset_read(struct dataset_split *split, const char *path, const char *name, bool labels_needed)
@@ -357,14 +410,12 @@ enum status dataset_read(struct dataset_split *split, const char *path, const ch
     *split = (struct dataset_split){0};
     snprintf(split->path, sizeof split->path, "%s", path);
     snprintf(split->name, sizeof split->name, "%s", name);
-    hid_t file;
-    enum status status = open_file(path, &file);
+    enum status status = check_file(path, &split->sealed);
     if (status)
         return status;
-    status = read_images(split, file);
-    if (!status && (labels_needed || array_exists(file, name, "labels")))
-        status = read_labels(split, file);
-    H5Fclose(file);
+    guard_begin(path, STATUS_DATA);
+    status = read_file(split, labels_needed);
+    guard_end();
     if (status)
         dataset_destroy(split);
     else
@@ -375,9 +426,14 @@ enum status dataset_read(struct dataset_split *split, const char *path, const ch
 bool dataset_exists(const char *path, const char *name)
 {
     hid_t file;
-    if (h5_open(path, STATUS_DATA, &file))
+    bool sealed, exists = false;
+    if (check_file(path, &sealed))
         return false;
-    bool exists = array_exists(file, name, "images");
-    H5Fclose(file);
+    guard_begin(path, STATUS_DATA);
+    if (!h5_open(path, STATUS_DATA, &file)) {
+        exists = array_exists(file, name, "images");
+        H5Fclose(file);
+    }
+    guard_end();
     return exists;
 }

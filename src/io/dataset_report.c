@@ -169,7 +169,8 @@ void dataset_report(const struct dataset_split *train, const struct dataset_spli
     char size[32];
     fprintf(out, "%s", first->path);
     if (!stat(first->path, &info))
-        fprintf(out, " (%s)", text_bytes(size, (double)info.st_size));
+        fprintf(out, " (%s%s)", text_bytes(size, (double)info.st_size),
+                first->sealed ? ", as it was written: its digest is right" : "");
     fprintf(out, "\n\n  %-6s %9s   %-11s %-8s %s\n", "split", "images", "size", "type", "labels");
     print_split(train, out);
     print_split(test, out);

@@ -1,7 +1,9 @@
 #include "io/dataset_writer.h"
 
+#include "io/file.h"
 #include "io/h5.h"
 #include "io/output.h"
+#include "io/seal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -82,11 +84,18 @@ static enum status write_file(const char *path, const struct dataset_content *co
                               const struct normalization *n)
 {
     char cause[H5_FAILURE_MAX];
-    hid_t file = h5_create(0);
-    bool ok = file >= 0 && write_split(file, content->train, content, n, "train") &&
-              (!content->test || write_split(file, content->test, content, n, "test"));
-    enum status status = ok ? h5_save(file, path, STATUS_DATA)
-                            : status_set(STATUS_DATA, "%s: cannot be made: %s", path, h5_failure(cause));
+    unsigned char *bytes;
+    size_t size;
+    enum status status;
+    hid_t file = h5_create(SEAL_SIZE);
+    if (file >= 0 && write_split(file, content->train, content, n, "train") &&
+        (!content->test || write_split(file, content->test, content, n, "test")) &&
+        h5_image(file, &bytes, &size)) {
+        seal_write_dataset(bytes, size);
+        status = file_put(path, bytes, size, STATUS_DATA);
+    } else {
+        status = status_set(STATUS_DATA, "%s: cannot be made: %s", path, h5_failure(cause));
+    }
     if (file >= 0)
         H5Fclose(file);
     return status;

@@ -1,6 +1,7 @@
 #include "io/h5.h"
 
 #include "io/file.h"
+#include "io/h5_heap.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -192,6 +193,49 @@ bool h5_close(hid_t object)
     return object >= 0 && H5Oclose(object) >= 0;
 }
 
+/* Chunks that it takes to hold a space of that many chunks of the list; 0: it cannot be told. */
+static double chunks_needed(hid_t space, hid_t list)
+{
+    hsize_t chunk[H5S_MAX_RANK], dimensions[H5S_MAX_RANK];
+    int rank = H5Sget_simple_extent_dims(space, dimensions, NULL);
+    double count = 1;
+    if (rank <= 0 || H5Pget_chunk(list, H5S_MAX_RANK, chunk) != rank)
+        return 0;
+    for (int i = 0; i < rank; i++)
+        count *= chunk[i] ? (double)((dimensions[i] + chunk[i] - 1) / chunk[i]) : 0;
+    return count;
+}
+
+static bool has_all_chunks(hid_t dataset, hid_t space, hid_t list)
+{
+#if H5_VERSION_GE(1, 10, 5)
+    hsize_t count = 0;
+    return H5Dget_num_chunks(dataset, space, &count) >= 0 && (double)count == chunks_needed(space, list);
+#else
+    (void)dataset;
+    return chunks_needed(space, list) > 0;
+#endif
+}
+
+bool h5_is_stored(hid_t dataset)
+{
+    hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset), list = H5Dget_create_plist(dataset);
+    bool ok = space >= 0 && type >= 0 && list >= 0;
+    hssize_t points = ok ? H5Sget_simple_extent_npoints(space) : -1;
+    if (ok && H5Pget_layout(list) == H5D_CHUNKED)
+        ok = has_all_chunks(dataset, space, list);
+    else if (ok)
+        ok =
+            points >= 0 && (double)points * (double)H5Tget_size(type) == (double)H5Dget_storage_size(dataset);
+    if (list >= 0)
+        H5Pclose(list);
+    if (type >= 0)
+        H5Tclose(type);
+    if (space >= 0)
+        H5Sclose(space);
+    return ok;
+}
+
 bool h5_has_attribute(hid_t object, const char *name)
 {
     h5_quiet();
@@ -371,31 +415,15 @@ static bool read_fixed(const struct attribute *a, char **list)
     return ok;
 }
 
-static bool read_variable(const struct attribute *a, char **list)
-{
-    char **borrowed = calloc(a->count ? a->count : 1, sizeof *borrowed);
-    hid_t type = text_type(H5T_VARIABLE, H5Tget_cset(a->type)), space = H5Aget_space(a->id);
-    bool read = borrowed && a->count && H5Aread(a->id, type, borrowed) >= 0, ok = read || a->count == 0;
-    for (size_t i = 0; ok && i < a->count; i++) {
-        list[i] = strdup(borrowed[i] ? borrowed[i] : "");
-        ok = list[i] != NULL;
-    }
-    if (read)
-        H5Dvlen_reclaim(type, space, H5P_DEFAULT, borrowed);
-    H5Sclose(space);
-    H5Tclose(type);
-    free(borrowed);
-    return ok;
-}
-
 bool h5_read_texts(hid_t object, const char *name, char ***values, size_t *count)
 {
     struct attribute a;
     if (!attribute_open(object, name, &a))
         return false;
     char **list = calloc(a.count ? a.count : 1, sizeof *list);
-    bool ok = list && a.kind == H5T_STRING &&
-              (H5Tis_variable_str(a.type) > 0 ? read_variable(&a, list) : read_fixed(&a, list));
+    bool ok =
+        list && a.kind == H5T_STRING &&
+        (H5Tis_variable_str(a.type) > 0 ? h5_heap_read_texts(a.id, a.count, list) : read_fixed(&a, list));
     if (ok) {
         *values = list;
         *count = a.count;

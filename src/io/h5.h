@@ -47,6 +47,10 @@ hid_t h5_write_array(hid_t parent, const char *name, hid_t type, size_t rank, co
 /* Closes a group or a dataset; false where that fails, or it was none. */
 bool h5_close(hid_t object);
 
+/* Whether the file holds as many bytes, or chunks, as the dataset's shape needs. Where not, a part was never
+ * written, or the file is damaged, and HDF5 would give zeros for it, or read beyond its own memory. */
+bool h5_is_stored(hid_t dataset);
+
 /* Scalar attributes of `object`. Writing takes the place of an attribute of that name and returns false on
  * failure (in files of others an attribute may hold no more than 64 KiB); reading returns false where missing
  * or of another kind. Texts are written as UTF-8 of fixed length. */

@@ -2,6 +2,7 @@
 #include "core/build_info.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "io/guard.h"
 #include "tools/command.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { COMMANDS_MAX = 32 };
 
@@ -103,6 +105,7 @@ static enum status run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
+    guard_allow(_exit);
     enum status status = run(argc, argv);
     if (!status && fflush(stdout))
         status = status_set(STATUS_INTERNAL, "cannot write to standard output: %s", strerror(errno));

@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
+#include "io/guard.h"
 #include "io/output.h"
 #include "io/predictions.h"
 #include "tools/arguments.h"
@@ -12,6 +13,7 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] =
     "usage: cnn-predict [options] CHECKPOINT DATA.h5 OUT.h5\n"
@@ -138,6 +140,7 @@ static enum status run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     threads_prepare(argv);
+    guard_allow(_exit);
     enum status status = log_finish(run(argc, argv));
     if (status)
         log_error("%s", status_message());

@@ -7,6 +7,7 @@
 #include "dist/watch.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
+#include "io/guard.h"
 #include "tools/arguments.h"
 #include "tools/threads.h"
 #include "train/alike.h"
@@ -341,6 +342,7 @@ int main(int argc, char **argv)
     signals_hold();
     threads_prepare(argv);
     signals_prepare();
+    guard_allow(_exit);
     startup_begin(STARTUP_SECONDS);
     enum status status = comm_create(&comm, &argc, &argv);
     if (status && comm.rank > 0)

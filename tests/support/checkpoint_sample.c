@@ -94,8 +94,10 @@ void sample_seal(const char *path)
     size_t size;
     uint64_t step = 0;
     char *bytes = scratch_read(path, &size);
-    seal_step(path, &step);
-    seal_write((unsigned char *)bytes, size, step);
+    if (seal_step(path, &step) || memcmp(bytes, "cnn-train dataset", 17))
+        seal_write((unsigned char *)bytes, size, step);
+    else
+        seal_write_dataset((unsigned char *)bytes, size);
     scratch_write(path, bytes, size);
     free(bytes);
 }

@@ -48,6 +48,8 @@ python=$(find_python) && {
     cp "$source/data/digits.h5" mine.h5
     expect_exit 0 cnn-train --steps 5 --set data.file=mine.h5 --set run.output=mine ok.ini
     "$python" -c 'import h5py; h5py.File("mine.h5", "r+")["train/images"].attrs["mean"] = [0.5]'
+    expect_exit 3 cnn-train --steps 5 --set data.file=mine.h5 --set run.output=damaged ok.ini && expect_message 'mine.h5: damaged'
+    dd if=/dev/zero of=mine.h5 bs=512 count=1 conv=notrunc status=none # its seal, which data/README.md tells to take away
     expect_exit 3 cnn-train --resume --steps 9 --set data.file=mine.h5 --set run.output=mine ok.ini && expect_message 'other data'
 }
 

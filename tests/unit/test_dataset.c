@@ -136,7 +136,7 @@ static void test_read_float16_and_bits(void **state)
     H5Tset_fields(half, 15, 10, 5, 0, 10);
     H5Tset_size(half, 2);
     H5Tset_ebias(half, 15);
-    put_images(file, half, NULL);
+    put_images(file, half, (const uint16_t[N * H * W * C]){0});
     put(file, "/train/labels", H5T_NATIVE_INT8, bits, 2, (hsize_t[]){N, K});
     H5Tclose(half);
     name_classes(file, K);

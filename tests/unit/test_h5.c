@@ -140,6 +140,8 @@ static void test_texts_of_others(void **state)
     assert_true(H5Awrite(b, padded, "ab cd   ") >= 0);
     H5Aclose(a);
     H5Aclose(b);
+    assert_true(H5Fclose(file) >= 0); /* they are read from the disk */
+    file = H5Fopen(scratch_path("a.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
     char *text = NULL;
     assert_true(h5_read_text(file, "variable", &text));
     assert_string_equal(text, "variable");
@@ -155,6 +157,44 @@ static void test_texts_of_others(void **state)
     H5Tclose(variable);
     H5Tclose(padded);
     H5Sclose(space);
+    H5Fclose(file);
+}
+
+static hid_t new_array(hid_t file, const char *name, bool chunked, bool written)
+{
+    hsize_t dimensions[2] = {5, 4}, chunk[2] = {2, 4};
+    float values[5 * 4] = {1};
+    hid_t space = H5Screate_simple(2, dimensions, NULL), list = H5Pcreate(H5P_DATASET_CREATE);
+    if (chunked)
+        H5Pset_chunk(list, 2, chunk);
+    hid_t set = H5Dcreate2(file, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    if (written)
+        assert_true(H5Dwrite(set, H5T_IEEE_F32LE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    H5Pclose(list);
+    H5Sclose(space);
+    return set;
+}
+
+static void test_what_is_stored(void **state)
+{
+    (void)state;
+    hid_t file = new_file(), whole = new_array(file, "whole", false, true),
+          chunks = new_array(file, "chunks", true, true), never = new_array(file, "never", false, false),
+          partly = new_array(file, "partly", true, false), space = H5Dget_space(partly);
+    assert_true(h5_is_stored(whole) && h5_is_stored(chunks));
+    assert_false(h5_is_stored(never) || h5_is_stored(partly));
+    float values[2 * 4] = {0};
+    hsize_t start[2] = {2, 0}, count[2] = {2, 4};
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
+    hid_t memory = H5Screate_simple(2, count, NULL);
+    assert_true(H5Dwrite(partly, H5T_IEEE_F32LE, memory, space, H5P_DEFAULT, values) >= 0);
+    assert_false(h5_is_stored(partly));
+    H5Sclose(memory);
+    H5Sclose(space);
+    H5Dclose(whole);
+    H5Dclose(chunks);
+    H5Dclose(never);
+    H5Dclose(partly);
     H5Fclose(file);
 }
 
@@ -290,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_numbers_come_back),
         cmocka_unit_test(test_lists_come_back),
         cmocka_unit_test(test_texts_of_others),
+        cmocka_unit_test(test_what_is_stored),
         cmocka_unit_test(test_too_long_a_text_fails),
         cmocka_unit_test(test_image),
         cmocka_unit_test(test_save),
