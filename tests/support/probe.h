@@ -17,6 +17,8 @@ struct probe {
     float *x[LAYER_INPUTS_MAX], *dx[LAYER_INPUTS_MAX], *y, *dy;
     float *parameters, *gradients, *gradients_before;
     void *cache;
+    float *buffers, *statistics; /* (buffer_count): filled with positive numbers; poisoned */
+    size_t buffer_count;
 };
 
 /* `text`: a network with a layer named probe. x, dy and parameters are filled, for n samples. */
