@@ -9,13 +9,17 @@
 extern const struct layer_ops layer_conv2d, layer_dense, layer_flatten, layer_add;
 extern const struct layer_ops layer_relu, layer_leaky_relu, layer_tanh, layer_sigmoid;
 extern const struct layer_ops layer_maxpool, layer_avgpool, layer_dropout;
-extern const struct layer_ops layer_batchnorm;
+extern const struct layer_ops layer_elu, layer_silu, layer_gelu;
+extern const struct layer_ops layer_globalavgpool, layer_concat, layer_scale, layer_dropout2d;
+extern const struct layer_ops layer_batchnorm, layer_groupnorm, layer_lrn;
 extern const struct layer_ops layer_softmax, layer_linear;
 
 const struct layer_ops *const layer_types[] = {
-    &layer_conv2d, &layer_dense,     &layer_relu,    &layer_leaky_relu, &layer_sigmoid,
-    &layer_tanh,   &layer_maxpool,   &layer_avgpool, &layer_dropout,    &layer_flatten,
-    &layer_add,    &layer_batchnorm, &layer_softmax, &layer_linear,
+    &layer_conv2d,  &layer_dense,         &layer_relu,      &layer_leaky_relu, &layer_elu,
+    &layer_silu,    &layer_gelu,          &layer_tanh,      &layer_sigmoid,    &layer_maxpool,
+    &layer_avgpool, &layer_globalavgpool, &layer_batchnorm, &layer_groupnorm,  &layer_lrn,
+    &layer_scale,   &layer_dropout,       &layer_dropout2d, &layer_flatten,    &layer_add,
+    &layer_concat,  &layer_softmax,       &layer_linear,
 };
 const size_t layer_type_count = OPTION_COUNT(layer_types);
 

@@ -46,5 +46,8 @@ struct probe_truth {
  * in place give the same bits. */
 void probe_check(struct probe *probe, const struct probe_truth *truth);
 
+/* Forward and reference against the naive formula's y, and what needs no truth of backward. */
+void probe_check_output(struct probe *probe, const double *y);
+
 /* The part of it that needs no truth: backward against finite differences of the reference, and bits. */
 void probe_check_gradients(struct probe *probe);

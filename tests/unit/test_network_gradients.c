@@ -137,6 +137,11 @@ static void test_written_graphs(void **state)
         /* batchnorm: with the relu behind it, whose gradient it takes itself, and without */
         "a = conv2d filters=2 kernel=1\nb = batchnorm\nr = relu\nc = conv2d filters=2 kernel=1\n"
         "d = batchnorm scale=no\ne = add from=d,a\ng = relu\nh = tanh\ni = add from=h,g",
+        /* outputs side by side, of different widths, one of them twice */
+        "a = conv2d filters=3 kernel=1\nb = tanh\nc = concat from=a,input,b\nd = conv2d filters=2 kernel=1 "
+        "from=c\n"
+        "e = concat from=d,c,d\ng = gelu\nh = groupnorm groups=6\ni = lrn size=3\nj = silu\nk = scale "
+        "learned=yes\nl = dropout2d",
         /* a long way round */
         "a = conv2d filters=2 kernel=1\nb = tanh\nc = sigmoid\nd = conv2d filters=2 kernel=3 padding=same\n"
         "e = dropout\ng = add from=e,a\nh = tanh\ni = add from=h,b",
@@ -165,6 +170,8 @@ static const char *const kinds[] = {
     "add",
     "add",
     "batchnorm eps=0.1",
+    "gelu",
+    "scale factor=0.5",
     "avgpool size=3 stride=1 padding=1",
 };
 enum { KINDS = sizeof kinds / sizeof *kinds, GRAPH_LAYERS_MAX = 14 };
