@@ -17,6 +17,8 @@ A file holds
     /grad/LAYER/NAME       gradients of the loss
     /losses                (10) before each of ten steps on this batch
     /after/LAYER/NAME      parameters after the ten steps
+    /buffers/LAYER/NAME    running statistics after the ten steps, where there are any
+    /evaluated             (n, k), output after the ten steps, in evaluation: with the running statistics
 """
 import os
 import warnings
@@ -176,14 +178,14 @@ NETWORKS = {
         bn2 = batchnorm momentum=0.3 eps=0.01
         sum2 = add from=bn2,relu1
         relu2 = relu
-        conv3 = conv2d filters=6 kernel=3 stride=2 padding=1
+        conv3 = conv2d filters=6 kernel=3 stride=2 padding=1 bias=no
         bn3 = batchnorm scale=no
         tanh3 = tanh
         bn4 = batchnorm from=sum2 shift=no
-        conv4 = conv2d filters=6 kernel=1 stride=2
+        conv4 = conv2d filters=6 kernel=1 stride=2 bias=no
         sum4 = add from=conv4,tanh3
         pool = globalavgpool
-        fc1 = dense units=7
+        fc1 = dense units=7 bias=no
         bn5 = batchnorm eps=0.1
         fc2 = dense units=4
         out = softmax"""),
@@ -209,7 +211,7 @@ NETWORKS = {
         gn2 = groupnorm groups=2 affine=no eps=0.001
         lrn2 = lrn size=4 alpha=0.3
         scale2 = scale factor=0.5 learned=yes
-        conv3 = conv2d filters=6 kernel=1
+        conv3 = conv2d filters=6 kernel=1 bias=no
         gn3 = groupnorm groups=6
         drop3 = dropout2d rate=0
         tanh3 = tanh

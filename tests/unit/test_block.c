@@ -94,12 +94,12 @@ static void test_refusals(void **state)
     (void)state;
     refuse(BLOCKS "[network]\na = iner f=2\n", "t.ini:12: `a`|unknown layer type or block `iner`|`inner`");
     refuse(BLOCKS "[network]\na = inner\n", "t.ini:12: `a`|block `inner` needs f=");
-    refuse(BLOCKS "[network]\na = inner f=2 kk=3\n", "t.ini:12|unknown parameter of block inner: `kk`|`k`");
+    refuse(BLOCKS "[network]\na = inner f=2 kk=3\n", "t.ini:12|unknown parameter of block inner: `kk`|f, k, from");
     refuse(BLOCKS "[network]\na = inner f=2 f=3\n", "f is given twice");
     refuse(BLOCKS "[network]\na = inner f\n", "parameter=value");
     refuse(BLOCKS "[network]\nx = tanh\na = inner f=2 from=x,x\n", "reads one input");
     refuse("[block b]\nparams = f\nc = relu\nd = tanh from=cc\n[network]\na = b f=1\n",
-           "t.ini:4, used in t.ini:6: `d`|unknown line above in from: `cc`|`c`");
+           "t.ini:4, used in t.ini:6: `d`|unknown line above in from: `cc`|c, input");
     refuse("[block b]\nparams = size\nc = conv2d filters=$sise kernel=1\n[network]\na = b size=1\n",
            "t.ini:3, used in t.ini:5|unknown parameter `sise`|`size`");
     refuse("[block b]\nc = d\n[block d]\ne = b\n[network]\na = b\n", "uses itself");
