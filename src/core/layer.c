@@ -9,12 +9,17 @@
 extern const struct layer_ops layer_conv2d, layer_dense, layer_flatten, layer_add;
 extern const struct layer_ops layer_relu, layer_leaky_relu, layer_tanh, layer_sigmoid;
 extern const struct layer_ops layer_maxpool, layer_avgpool, layer_dropout;
+extern const struct layer_ops layer_elu, layer_silu, layer_gelu;
+extern const struct layer_ops layer_globalavgpool, layer_concat, layer_scale, layer_dropout2d;
+extern const struct layer_ops layer_batchnorm, layer_groupnorm, layer_lrn;
 extern const struct layer_ops layer_softmax, layer_linear;
 
 const struct layer_ops *const layer_types[] = {
-    &layer_conv2d, &layer_dense,   &layer_relu,    &layer_leaky_relu, &layer_sigmoid,
-    &layer_tanh,   &layer_maxpool, &layer_avgpool, &layer_dropout,    &layer_flatten,
-    &layer_add,    &layer_softmax, &layer_linear,
+    &layer_conv2d,  &layer_dense,         &layer_relu,      &layer_leaky_relu, &layer_elu,
+    &layer_silu,    &layer_gelu,          &layer_tanh,      &layer_sigmoid,    &layer_maxpool,
+    &layer_avgpool, &layer_globalavgpool, &layer_batchnorm, &layer_groupnorm,  &layer_lrn,
+    &layer_scale,   &layer_dropout,       &layer_dropout2d, &layer_flatten,    &layer_add,
+    &layer_concat,  &layer_softmax,       &layer_linear,
 };
 const size_t layer_type_count = OPTION_COUNT(layer_types);
 
@@ -26,15 +31,30 @@ const struct layer_ops *layer_type_find(const char *type)
     return NULL;
 }
 
+static struct parameter make_parameter(const char *name, bool decay, size_t dimension_count,
+                                       const size_t *dimensions)
+{
+    struct parameter p = {.name = name, .decay = decay, .dimension_count = dimension_count, .count = 1};
+    for (size_t i = 0; i < dimension_count; i++) {
+        p.dimensions[i] = dimensions[i];
+        p.count *= dimensions[i];
+    }
+    return p;
+}
+
 struct parameter *layer_add_parameter(struct layer *layer, const char *name, bool decay,
                                       size_t dimension_count, const size_t *dimensions)
 {
     struct parameter *p = &layer->parameters[layer->parameter_count++];
-    *p = (struct parameter){.name = name, .decay = decay, .dimension_count = dimension_count, .count = 1};
-    for (size_t i = 0; i < dimension_count; i++) {
-        p->dimensions[i] = dimensions[i];
-        p->count *= dimensions[i];
-    }
+    *p = make_parameter(name, decay, dimension_count, dimensions);
+    return p;
+}
+
+struct parameter *layer_add_buffer(struct layer *layer, const char *name, size_t dimension_count,
+                                   const size_t *dimensions)
+{
+    struct parameter *p = &layer->buffers[layer->buffer_count++];
+    *p = make_parameter(name, false, dimension_count, dimensions);
     return p;
 }
 

@@ -20,6 +20,7 @@ enum {
     LAYER_NAME_MAX = 64,
     LAYER_INPUTS_MAX = 8,
     LAYER_PARAMETERS_MAX = 4,
+    LAYER_BUFFERS_MAX = 2,
     LAYER_DIMENSIONS_MAX = 4,
 };
 
@@ -33,12 +34,13 @@ enum loss_kind {
     LOSS_MEAN_SQUARED_ERROR,   /* linear;  labels: float (n, k) */
 };
 
-/* One array of trainable numbers. */
+/* One array of trainable numbers, or of numbers that are followed up beside them (a buffer). */
 struct parameter {
     const char *name; /* "weight", "bias" */
     size_t dimension_count, dimensions[LAYER_DIMENSIONS_MAX];
     size_t count;  /* product of the dimensions */
-    size_t offset; /* in floats, into the network's parameter array and every array parallel to it */
+    size_t offset; /* in floats, into the network's parameter array and every array parallel to it; of a
+                      buffer into the network's buffers and their statistics */
     bool decay;    /* weight decay applies */
 };
 
@@ -49,6 +51,9 @@ struct pass {
     uint64_t seed;
     uint32_t shard, step;
     const float *parameters; /* the network's parameter array */
+    const float *buffers;    /* the network's buffers */
+    float *statistics;       /* parallel to the buffers: forward in training writes what it saw of this shard.
+                                NULL: not wanted */
     float *gradients;        /* parallel to it; backward adds to it. NULL: weight gradients are not wanted */
     void *workspace;         /* as many bytes as `workspace` of the layer asked for; contents undefined */
     int threads;             /* OpenMP threads to use; results do not depend on it */
@@ -66,11 +71,17 @@ struct layer {
     struct shape in[LAYER_INPUTS_MAX], out;
     struct parameter parameters[LAYER_PARAMETERS_MAX];
     size_t parameter_count;
-    size_t cache_bytes;               /* per sample: what forward keeps for backward beside y */
-    double multiply_adds;             /* per sample, forward, those of matrix products */
-    bool shares_input;                /* y is x[0], and dx[0] is dy */
-    bool output_relu;                 /* forward also applies the relu that alone reads y */
-    bool input_relu;                  /* forward and backward also do the relu whose output alone x[0] is */
+    struct parameter buffers[LAYER_BUFFERS_MAX]; /* not trained, kept in checkpoints beside the parameters */
+    size_t buffer_count;
+    size_t cache_bytes;        /* per sample: what forward keeps for backward beside y */
+    size_t cache_fixed;        /* bytes at the cache's beginning, however many samples */
+    size_t statistics_over;    /* values per sample and channel that it takes statistics of; 0: takes none */
+    bool statistics_global;    /* those of the whole batch are asked for, and not of each shard */
+    double multiply_adds;      /* per sample, forward, those of matrix products */
+    bool shares_input;         /* y is x[0], and dx[0] is dy */
+    bool output_relu;          /* forward also applies the relu that alone reads y */
+    bool output_relu_backward; /* and backward takes the gradient of that relu's output, y, as dy */
+    bool input_relu;           /* forward and backward also do the relu whose output alone x[0] is */
     bool skip_forward, skip_backward; /* of a relu: another layer does it, so the network does not call it */
     bool trainable; /* it, or a layer that it reads from, has parameters: the gradient of its output is wanted
                      */
@@ -104,6 +115,7 @@ struct layer_ops {
     bool in_place;                    /* y may be x, and dx may be dy */
     bool is_relu;                     /* y = max(x, 0), which others may do in passing: */
     bool takes_output_relu;           /* heeds layer.output_relu */
+    bool takes_output_relu_backward;  /* and layer.output_relu_backward */
     enum layer_relu takes_input_relu; /* heeds layer.input_relu */
     bool output_needed;               /* backward reads y, so that nobody may overwrite it */
 
@@ -111,9 +123,13 @@ struct layer_ops {
      * without naming the layer, which the caller does. NULL: out = in[0], nothing else. */
     enum status (*plan)(struct layer *layer);
 
-    /* Initial values of the layer's parameters in the network's array, a function of (seed, layer index).
-     * NULL: zeros. */
-    void (*init)(const struct layer *layer, uint64_t seed, float *parameters);
+    /* Initial values of the layer's parameters in the network's array, a function of (seed, layer index), and
+     * of its buffers. NULL: zeros. */
+    void (*init)(const struct layer *layer, uint64_t seed, float *parameters, float *buffers);
+
+    /* Takes what the shards of a step saw, a sum over those `shards` that had samples, into the layer's
+     * buffers. Only of layers with buffers. */
+    void (*update)(const struct layer *layer, const float *statistics, size_t shards, float *buffers);
 
     /* Bytes of workspace for n samples or fewer and this many threads, both passes. NULL: none. */
     size_t (*workspace)(const struct layer *layer, size_t n, int threads);
@@ -141,6 +157,10 @@ const struct layer_ops *layer_type_find(const char *type);
 /* For plan: appends a parameter with `count` = product of dimensions and returns it. */
 struct parameter *layer_add_parameter(struct layer *layer, const char *name, bool decay,
                                       size_t dimension_count, const size_t *dimensions);
+
+/* The same for a buffer. */
+struct parameter *layer_add_buffer(struct layer *layer, const char *name, size_t dimension_count,
+                                   const size_t *dimensions);
 
 /* The network's array at this layer's parameter i; NULL where the array is NULL or the layer has no such
  * parameter. */

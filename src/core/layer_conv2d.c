@@ -68,8 +68,9 @@ static enum status plan(struct layer *layer)
     return STATUS_OK;
 }
 
-static void init(const struct layer *layer, uint64_t seed, float *parameters)
+static void init(const struct layer *layer, uint64_t seed, float *parameters, float *buffers)
 {
+    (void)buffers;
     const struct options *o = layer->options;
     size_t taps = o->kernel.h * o->kernel.w, fan_in = taps * (o->geometry.c / o->groups);
     layer_init_weight(layer, seed, parameters, 0, (enum layer_init)o->init, fan_in,

@@ -30,8 +30,9 @@ static enum status plan(struct layer *layer)
     return STATUS_OK;
 }
 
-static void init(const struct layer *layer, uint64_t seed, float *parameters)
+static void init(const struct layer *layer, uint64_t seed, float *parameters, float *buffers)
 {
+    (void)buffers;
     const struct options *o = layer->options;
     layer_init_weight(layer, seed, parameters, 0, (enum layer_init)o->init, layer->in[0].c, o->units);
 }

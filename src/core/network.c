@@ -95,7 +95,7 @@ static void bind_memory(struct network *network, size_t batch, int threads, stru
                 layer->inputs[k] == LAYER_NETWORK_INPUT ? network->x : network->layers[layer->inputs[k]].y;
         layer->y = layer->shares_input ? network->layers[layer->inputs[0]].y
                                        : take_floats(arena, batch * shape_count(layer->out));
-        layer->cache = arena_alloc(arena, batch * layer->cache_bytes);
+        layer->cache = arena_alloc(arena, layer->cache_fixed + batch * layer->cache_bytes);
         if (layer->ops->workspace) {
             size_t bytes = layer->ops->workspace(layer, batch, threads);
             workspace = bytes > workspace ? bytes : workspace;
@@ -146,12 +146,16 @@ enum status network_bind(struct network *network, size_t batch, bool training, i
     gemm_prepare();
     arena_destroy(&network->activation_arena);
     if (!network->parameters)
-        status =
-            arena_create(&network->parameter_arena, network->parameter_count * sizeof(float), "parameters");
+        status = arena_create(&network->parameter_arena,
+                              arena_round(network->parameter_count * sizeof(float)) +
+                                  arena_round(network->buffer_count * sizeof(float)),
+                              "parameters");
     if (status)
         return status;
-    if (!network->parameters)
+    if (!network->parameters) {
         network->parameters = take_floats(&network->parameter_arena, network->parameter_count);
+        network->buffers = take_floats(&network->parameter_arena, network->buffer_count);
+    }
     network->batch = batch;
     network->threads = threads;
     return measure_and_bind(network, batch, training, threads, &bytes, true);
@@ -165,15 +169,25 @@ enum status network_memory(struct network *network, size_t batch, bool training,
 void network_init(struct network *network, uint64_t seed)
 {
     memset(network->parameters, 0, network->parameter_count * sizeof *network->parameters);
+    if (network->buffer_count)
+        memset(network->buffers, 0, network->buffer_count * sizeof *network->buffers);
     for (size_t i = 0; i < network->layer_count; i++)
         if (network->layers[i].ops->init)
-            network->layers[i].ops->init(&network->layers[i], seed, network->parameters);
+            network->layers[i].ops->init(&network->layers[i], seed, network->parameters, network->buffers);
+}
+
+void network_update_buffers(struct network *network, const float *statistics, size_t shards)
+{
+    for (size_t i = 0; i < network->layer_count; i++)
+        if (network->layers[i].buffer_count)
+            network->layers[i].ops->update(&network->layers[i], statistics, shards, network->buffers);
 }
 
 struct pass network_pass(const struct network *network, size_t n)
 {
     return (struct pass){.n = n,
                          .parameters = network->parameters,
+                         .buffers = network->buffers,
                          .workspace = network->workspace,
                          .threads = network->threads};
 }

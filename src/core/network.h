@@ -1,5 +1,7 @@
 #pragma once
 /* A network: layers in topological order, their parameters in one array, their activations in one arena.
+ * Numbers that are not trained but followed up, such as running statistics, lie in an array of their own: the
+ * buffers.
  *
  * plan computes every shape and size from the configuration's lines; bind takes the memory; forward and
  * backward take none. Parameters lie in the order of the layers, within a layer in the order its plan
@@ -22,6 +24,8 @@ struct network {
     size_t layer_count;
     size_t parameter_count; /* floats in the parameter array */
     float *parameters;      /* owned; NULL before bind */
+    size_t buffer_count;    /* floats in the buffers */
+    float *buffers;         /* owned; NULL before bind */
 
     /* bound */
     struct arena parameter_arena, activation_arena;
@@ -38,22 +42,26 @@ enum status network_plan(struct network *network, struct shape input, const stru
 void network_destroy(struct network *network);
 
 /* Takes memory for `batch` samples a pass, with gradients where `training`, workspace for `threads` threads;
- * called again, it keeps the parameters and takes the rest anew. */
+ * called again, it keeps the parameters and buffers and takes the rest anew. */
 enum status network_bind(struct network *network, size_t batch, bool training, int threads);
 
 /* Bytes that such a bind would take for activations, their gradients and workspace. Before bind only: it
  * leaves nothing bound. */
 enum status network_memory(struct network *network, size_t batch, bool training, int threads, size_t *bytes);
 
-/* Initial parameters, a function of the seed. */
+/* Initial parameters and buffers, a function of the seed. */
 void network_init(struct network *network, uint64_t seed);
+
+/* Takes the statistics of one step's shards, summed over those `shards` that had samples, into the buffers.
+ */
+void network_update_buffers(struct network *network, const float *statistics, size_t shards);
 
 /* x (pass->n samples) through all layers; the last one's y is the result. pass->parameters, workspace and
  * threads are filled in by the caller from the network: see network_pass. */
 void network_forward(const struct network *network, const struct pass *pass);
 
-/* A pass over n samples with the network's own parameters, no gradients, not training; the caller changes
- * what differs. */
+/* A pass over n samples with the network's own parameters and buffers, no gradients, not training; the caller
+ * changes what differs. */
 struct pass network_pass(const struct network *network, size_t n);
 
 /* After forward: loss and hits of the labels, and with pass->gradients the gradient of the last layer's

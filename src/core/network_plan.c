@@ -209,6 +209,10 @@ static enum status plan_layer(struct network *network, size_t i, const struct la
         status = check_inputs(network, layer, last);
     if (!status)
         status = plan_shapes(layer);
+    for (size_t b = 0; b < layer->buffer_count && !status; b++) {
+        layer->buffers[b].offset = network->buffer_count;
+        network->buffer_count += layer->buffers[b].count;
+    }
     for (size_t p = 0; p < layer->parameter_count && !status; p++) {
         layer->parameters[p].offset = network->parameter_count;
         double count = 1;
@@ -240,8 +244,11 @@ static void hand_relus_over(struct network *network, const size_t *readers)
         if (!layer->ops->is_relu || !layer->shares_input || layer->skip_forward)
             continue;
         struct layer *before = &network->layers[layer->inputs[0]];
-        if (before->ops->takes_output_relu)
-            before->output_relu = layer->skip_forward = true;
+        if (!before->ops->takes_output_relu)
+            continue;
+        before->output_relu = layer->skip_forward = true;
+        if (before->ops->takes_output_relu_backward && !layer->skip_backward)
+            before->output_relu_backward = layer->skip_backward = true;
     }
 }
 

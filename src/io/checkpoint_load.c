@@ -10,7 +10,7 @@
  */
 struct target {
     char group[CHECKPOINT_NAME_MAX];
-    float *values;
+    float *values, *buffers; /* buffers: the network's; NULL: the group has none */
 };
 
 /* An opened file, the group that is read, and what it has: names below the group. */
@@ -20,6 +20,17 @@ struct source {
     struct checkpoint_names have;
 };
 
+/* How many arrays a layer has in a target, and the i-th of them: parameters, then buffers. */
+static size_t array_count(const struct layer *layer, const struct target *target)
+{
+    return layer->parameter_count + (target->buffers ? layer->buffer_count : 0);
+}
+
+static const struct parameter *array_of(const struct layer *layer, size_t i)
+{
+    return i < layer->parameter_count ? &layer->parameters[i] : &layer->buffers[i - layer->parameter_count];
+}
+
 /* What a network wants below the source's group. */
 static enum status list_wanted(const struct source *s, const struct network *network,
                                const struct target *targets, size_t target_count,
@@ -28,16 +39,16 @@ static enum status list_wanted(const struct source *s, const struct network *net
     size_t skip = strlen(s->group) + 1, capacity = 0;
     *wanted = (struct checkpoint_names){0};
     for (size_t l = 0; l < network->layer_count; l++)
-        capacity += target_count * network->layers[l].parameter_count;
+        capacity += target_count * (network->layers[l].parameter_count + network->layers[l].buffer_count);
     wanted->names = calloc(capacity + 1, sizeof *wanted->names);
     if (!wanted->names)
         return status_no_memory("names of arrays", capacity * sizeof *wanted->names);
     for (size_t t = 0; t < target_count; t++)
         for (size_t l = 0; l < network->layer_count; l++)
-            for (size_t p = 0; p < network->layers[l].parameter_count; p++) {
+            for (size_t i = 0; i < array_count(&network->layers[l], &targets[t]); i++) {
                 char name[CHECKPOINT_NAME_MAX];
                 const struct layer *layer = &network->layers[l];
-                if (!checkpoint_array_name(name, targets[t].group, layer, &layer->parameters[p]))
+                if (!checkpoint_array_name(name, targets[t].group, layer, array_of(layer, i)))
                     return status_set(STATUS_CHECKPOINT, "the name of layer %s is too long", layer->name);
                 char *copy = strdup(name + skip);
                 if (!copy)
@@ -138,19 +149,37 @@ static enum status read_parameter(const struct source *s, const char *group, con
     return status;
 }
 
-/* All targets into `values`, one array after the other. */
+/* All targets into `values`, one array after the other, and the buffers behind the last. */
 static enum status read_targets(const struct source *s, const struct network *network,
                                 const struct target *targets, size_t target_count, float *values)
 {
+    float *buffers = values + target_count * network->parameter_count;
     enum status status = STATUS_OK;
     for (size_t t = 0; t < target_count; t++)
         for (size_t l = 0; l < network->layer_count; l++) {
             const struct layer *layer = &network->layers[l];
-            for (size_t p = 0; p < layer->parameter_count && status == STATUS_OK; p++)
-                status = read_parameter(s, targets[t].group, layer, &layer->parameters[p],
-                                        values + t * network->parameter_count + layer->parameters[p].offset);
+            for (size_t i = 0; i < array_count(layer, &targets[t]) && status == STATUS_OK; i++) {
+                float *array = i < layer->parameter_count ? values + t * network->parameter_count : buffers;
+                status = read_parameter(s, targets[t].group, layer, array_of(layer, i),
+                                        array + array_of(layer, i)->offset);
+            }
         }
     return status;
+}
+
+/* PyTorch's batch normalisation counts its batches, for a kind of running statistics that we do not have. */
+static void drop_counters(struct checkpoint_names *names)
+{
+    static const char counter[] = "/num_batches_tracked";
+    size_t kept = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        size_t length = strlen(names->names[i]);
+        if (length >= sizeof counter && !strcmp(names->names[i] + length + 1 - sizeof counter, counter))
+            free(names->names[i]);
+        else
+            names->names[kept++] = names->names[i];
+    }
+    names->count = kept;
 }
 
 /* Reads everything, checks everything, and only then changes the targets. */
@@ -159,24 +188,30 @@ static enum status load_unguarded(const char *path, const char *group, const str
 {
     struct source s = {.path = path, .group = group, .digests = H5I_INVALID_HID};
     struct checkpoint_names wanted = {0};
-    size_t bytes = network->parameter_count * sizeof(float);
+    size_t bytes = network->parameter_count * sizeof(float),
+           buffer_bytes = network->buffer_count * sizeof(float);
     float *values = NULL;
     enum status status = checkpoint_open(path, false, &s.file);
     if (status != STATUS_OK)
         return status;
     s.digests = checkpoint_group_open(s.file, "/digest");
-    if ((status = checkpoint_list(path, s.file, group, &s.have)) != STATUS_OK ||
+    status = checkpoint_list(path, s.file, group, &s.have);
+    drop_counters(&s.have);
+    if (status != STATUS_OK ||
         (status = list_wanted(&s, network, targets, target_count, &wanted)) != STATUS_OK ||
         (status = check_names(&s, &wanted)) != STATUS_OK)
         goto done;
-    values = malloc(target_count * bytes + 1);
+    values = malloc(target_count * bytes + buffer_bytes + 1);
     if (!values) {
         status = status_no_memory("reading a checkpoint", target_count * bytes);
         goto done;
     }
     status = read_targets(&s, network, targets, target_count, values);
-    for (size_t t = 0; t < target_count && status == STATUS_OK; t++)
+    for (size_t t = 0; t < target_count && status == STATUS_OK; t++) {
         memcpy(targets[t].values, values + t * network->parameter_count, bytes);
+        if (targets[t].buffers)
+            memcpy(targets[t].buffers, values + target_count * network->parameter_count, buffer_bytes);
+    }
 done:
     free(values);
     checkpoint_names_free(&wanted);
@@ -197,7 +232,7 @@ static enum status load(const char *path, const char *group, const struct networ
 
 enum status checkpoint_read_model(const char *path, struct network *network)
 {
-    struct target target = {.group = "/model", .values = network->parameters};
+    struct target target = {.group = "/model", .values = network->parameters, .buffers = network->buffers};
     return load(path, target.group, network, &target, 1);
 }
 

@@ -42,8 +42,8 @@ static bool write_parameter(struct writer *w, hid_t layer_group, const char *gro
            write_digest(w, w->doing, values, p->count * sizeof *values);
 }
 
-/* An array parallel to the parameters, as a group per layer. */
-static bool write_arrays(struct writer *w, const char *name, const float *array)
+/* An array parallel to the parameters, and the buffers where they are not NULL, as a group per layer. */
+static bool write_arrays(struct writer *w, const char *name, const float *array, const float *buffers)
 {
     const struct network *network = w->content->network;
     doing(w, name);
@@ -51,12 +51,15 @@ static bool write_arrays(struct writer *w, const char *name, const float *array)
     bool ok = group >= 0;
     for (size_t i = 0; i < network->layer_count && ok; i++) {
         const struct layer *layer = &network->layers[i];
-        if (layer->parameter_count == 0)
+        size_t buffer_count = buffers ? layer->buffer_count : 0;
+        if (layer->parameter_count + buffer_count == 0)
             continue;
         hid_t layer_group = h5_create_group(group, layer->name);
         ok = layer_group >= 0;
         for (size_t p = 0; p < layer->parameter_count && ok; p++)
             ok = write_parameter(w, layer_group, name, layer, &layer->parameters[p], array);
+        for (size_t b = 0; b < buffer_count && ok; b++)
+            ok = write_parameter(w, layer_group, name, layer, &layer->buffers[b], buffers);
         ok = h5_close(layer_group) && ok;
     }
     return h5_close(group) && ok;
@@ -68,7 +71,7 @@ static bool write_slots(struct writer *w)
     bool ok = doing(w, "/optimizer") && h5_close(h5_create_group(w->file, "/optimizer"));
     for (size_t i = 0; i < w->content->slot_count && ok; i++) {
         snprintf(name, sizeof name, "/optimizer/%s", w->content->slots[i].name);
-        ok = write_arrays(w, name, w->content->slots[i].values);
+        ok = write_arrays(w, name, w->content->slots[i].values, NULL);
     }
     return ok;
 }
@@ -153,7 +156,8 @@ static bool write_provenance(struct writer *w)
 static bool write_content(struct writer *w)
 {
     w->digests = h5_create_group(w->file, "/digest");
-    bool ok = w->digests >= 0 && write_arrays(w, "/model", w->content->network->parameters) &&
+    bool ok = w->digests >= 0 &&
+              write_arrays(w, "/model", w->content->network->parameters, w->content->network->buffers) &&
               write_slots(w) && write_state(w) && write_data(w) && write_config(w) && write_provenance(w) &&
               doing(w, "the root attributes") && h5_write_text(w->file, "format", CHECKPOINT_FORMAT) &&
               h5_write_u64(w->file, "format_version", CHECKPOINT_VERSION);

@@ -1,6 +1,7 @@
 #include "io/config.h"
 
 #include "core/text.h"
+#include "io/block.h"
 #include "io/ini.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@ enum { PLACE_MAX = OPTION_TEXT_MAX + 32 };
 
 struct parser {
     struct config *config;
+    struct block_list blocks;
     size_t line_capacity;                       /* of config->network.lines */
     size_t lines[CONFIG_KEYS_MAX];              /* where a key of the table was given; 0: not in the file */
     const char *overridden_by[CONFIG_KEYS_MAX]; /* the override that set it last, or NULL */
@@ -66,8 +68,26 @@ static enum status refuse_word(const char *what, const char *word, const char *c
     return status_set(STATUS_USAGE, "unknown %s; %s", what, hint);
 }
 
-static enum status check_section(const char *section)
+/* The NAME of "block NAME"; NULL: another section. */
+static const char *block_of(const char *section)
 {
+    static const char word[] = "block";
+    size_t length = sizeof word - 1;
+    if (strncmp(section, word, length) || (section[length] && !strchr(" \t", section[length])))
+        return NULL;
+    return section + length + strspn(section + length, " \t");
+}
+
+static enum status check_section(struct parser *p, const char *section)
+{
+    char place[PLACE_MAX];
+    const char *block = block_of(section);
+    place_of(p, p->override, p->line, place);
+    if (block && p->override)
+        return status_set(STATUS_USAGE, "a block's lines cannot be changed by --set");
+    if (block)
+        return block[0] ? block_begin(&p->blocks, block, place)
+                        : status_set(STATUS_USAGE, "a block needs a name: [block NAME]");
     const char *sections[CONFIG_KEYS_MAX];
     size_t count = collect_sections(sections);
     for (size_t i = 0; i < count; i++)
@@ -119,19 +139,12 @@ static struct layer_line *find_layer(const struct config *config, const char *na
     return NULL;
 }
 
-/* The three strings of a line are one block, which begins with its name. */
 static enum status fill_layer(const struct parser *p, struct layer_line *line, const char *name,
                               const char *text)
 {
     char place[PLACE_MAX];
     place_of(p, p->override, p->line, place);
-    size_t name_size = strlen(name) + 1, text_size = strlen(text) + 1, place_size = strlen(place) + 1;
-    char *block = malloc(name_size + text_size + place_size);
-    if (!block)
-        return status_no_memory("the layers' lines", name_size + text_size + place_size);
-    *line = (struct layer_line){memcpy(block, name, name_size), memcpy(block + name_size, text, text_size),
-                                memcpy(block + name_size + text_size, place, place_size)};
-    return STATUS_OK;
+    return block_line_copy(line, name, text, place);
 }
 
 static enum status replace_layer(const struct parser *p, const char *name, const char *text)
@@ -165,8 +178,9 @@ static enum status append_layer(struct parser *p, const char *name, const char *
 {
     struct config *config = p->config;
     size_t count = config->network.line_count;
-    if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != strlen(name))
-        return status_set(STATUS_USAGE, "layer name `%s`: only letters, digits, _ and - may be in it", name);
+    const char *fault = block_name_fault(name);
+    if (fault)
+        return status_set(STATUS_USAGE, "layer name `%s`: %s", name, fault);
     const struct layer_line *same = find_layer(config, name);
     if (same)
         return status_set(STATUS_USAGE, "layer `%s` is there already, at %s", name, same->where);
@@ -190,6 +204,12 @@ static enum status append_layer(struct parser *p, const char *name, const char *
 
 static enum status set_any(struct parser *p, const char *section, const char *name, const char *value)
 {
+    const char *block = block_of(section);
+    if (block) {
+        char place[PLACE_MAX];
+        place_of(p, NULL, p->line, place);
+        return block_add(&p->blocks, block, name, value, place);
+    }
     const struct option *key = option_find(config_keys, config_key_count, section, name);
     if (key)
         return set_key(p, key, value);
@@ -203,7 +223,7 @@ static enum status visit(void *user, const char *section, const char *name, cons
 {
     struct parser *p = user;
     p->line = line;
-    return prefix_place(p, name ? set_any(p, section, name, value) : check_section(section));
+    return prefix_place(p, name ? set_any(p, section, name, value) : check_section(p, section));
 }
 
 /* What is in from..to without blanks around it; false where it is too long. */
@@ -228,7 +248,7 @@ static enum status parse_override(struct parser *p)
     const char *fault = ini_value_fault(value);
     if (fault)
         return status_set(STATUS_USAGE, "this cannot be a value: %s", fault);
-    enum status status = check_section(section);
+    enum status status = check_section(p, section);
     return status ? status : set_any(p, section, name, value);
 }
 
@@ -288,6 +308,24 @@ static enum status check_together(struct parser *p)
     return fill_run(c);
 }
 
+/* The network's lines, once all that can change them has been read. */
+static enum status expand_blocks(struct parser *p)
+{
+    struct config *config = p->config;
+    struct layer_line *lines;
+    size_t count;
+    if (!p->blocks.count)
+        return STATUS_OK;
+    enum status status = block_expand(&p->blocks, config->network.lines, config->network.line_count,
+                                      CONFIG_LAYERS_MAX, &lines, &count);
+    if (status)
+        return status;
+    block_lines_free(config->network.lines, config->network.line_count);
+    config->network.lines = lines;
+    config->network.line_count = count;
+    return STATUS_OK;
+}
+
 static enum status parse_all(struct parser *p, const char *text, const char *const *overrides,
                              size_t override_count)
 {
@@ -301,7 +339,9 @@ static enum status parse_all(struct parser *p, const char *text, const char *con
         p->override = overrides[i];
         status = prefix_place(p, parse_override(p));
     }
-    return status ? status : prefix_place(p, check_together(p));
+    if (!status)
+        status = prefix_place(p, check_together(p));
+    return status ? status : expand_blocks(p);
 }
 
 enum status config_parse(struct config *config, const char *path, const char *text,
@@ -313,6 +353,7 @@ enum status config_parse(struct config *config, const char *path, const char *te
     snprintf(config->path, sizeof config->path, "%s", path);
     struct parser parser = {.config = config};
     enum status status = parse_all(&parser, text, overrides, override_count);
+    block_list_destroy(&parser.blocks);
     if (status)
         config_destroy(config);
     return status;
@@ -320,8 +361,6 @@ enum status config_parse(struct config *config, const char *path, const char *te
 
 void config_destroy(struct config *config)
 {
-    for (size_t i = 0; i < config->network.line_count; i++)
-        free((void *)config->network.lines[i].name);
-    free(config->network.lines);
+    block_lines_free(config->network.lines, config->network.line_count);
     *config = (struct config){0};
 }

@@ -13,11 +13,16 @@ static const struct {
     {"augment", "How training images are changed, anew in every epoch, so that the network does not learn "
                 "them by heart: "
                 "flipped, then shifted, then coloured, then cut out of. Test images stay as they are."},
-    {"network", "One line per layer, in order: NAME = TYPE option=value ... A layer reads the one in the "
-                "line above, or those "
-                "that from=NAME[,NAME] names; `from=input` is the image. Names are letters, digits, _ and -, "
-                "at most 63. The last "
-                "layer (softmax, sigmoid or linear) fixes the loss."},
+    {"network",
+     "One line per layer, in order: NAME = TYPE option=value ... A layer reads the one in the "
+     "line above, or those "
+     "that from=NAME[,NAME] names; `from=input` is the image. Names are letters, digits, _, - and "
+     "dots between them, at most 63. The last "
+     "layer (softmax, sigmoid or linear) fixes the loss. Lines that come again and again are "
+     "written once, in a section [block NAME], where "
+     "`params = filters stride=1` gives names and defaults, `$filters` stands for the value, and `input` for "
+     "what the block reads; a line `a = NAME filters=16` in [network] puts them in as a.conv1 and so on, and "
+     "`from=a` names the last of them."},
     {"train", "How it learns."},
     {"distributed", "How the work is dealt out to the ranks."},
     {"checkpoint", "When the state of the run is saved. At the end it always is."},

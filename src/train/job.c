@@ -54,6 +54,26 @@ static enum status check_images(const struct job *job)
     return STATUS_OK;
 }
 
+/* Statistics are of a shard: what a layer asks for that shards cannot give. */
+static enum status check_statistics(const struct job *job)
+{
+    for (size_t i = 0; i < job->network.layer_count; i++) {
+        const struct layer *layer = &job->network.layers[i];
+        const char *where = job->config->network.lines[i].where;
+        if (layer->statistics_over && layer->statistics_over * job->shard_size < 2)
+            return status_set(STATUS_USAGE,
+                              "%s: layer `%s`: a shard has one value per channel, of which there are no "
+                              "statistics: take a larger train.batch, or fewer distributed.shards",
+                              where, layer->name);
+        if (layer->statistics_global && job->shards > 1)
+            return status_set(STATUS_USAGE,
+                              "%s: layer `%s`: scope = global needs distributed.shards = 1, here it is %zu: "
+                              "statistics over several shards are not there yet",
+                              where, layer->name, job->shards);
+    }
+    return STATUS_OK;
+}
+
 static enum status plan(struct job *job)
 {
     const struct config *config = job->config;
@@ -65,6 +85,8 @@ static enum status plan(struct job *job)
             config->path);
     enum status status =
         network_plan(&job->network, input, config->network.lines, config->network.line_count);
+    if (!status)
+        status = check_statistics(job);
     if (status || !job->has_data)
         return status;
     enum loss_kind loss = network_last(&job->network)->ops->loss;

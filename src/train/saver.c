@@ -19,7 +19,8 @@ static void copy(float *to, const float *from, size_t count, int threads)
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (size_t i = 0; i < parts; i++) {
         size_t first = count * i / parts, end = count * (i + 1) / parts;
-        memcpy(to + first, from + first, (end - first) * sizeof *to);
+        if (first < end)
+            memcpy(to + first, from + first, (end - first) * sizeof *to);
     }
 }
 
@@ -159,14 +160,17 @@ static enum status start_thread(struct saver *s)
 enum status saver_create(struct saver *s, const char *folder, struct claim *claim,
                          const struct network *network, size_t slot_count, size_t keep, const char *good)
 {
-    size_t bytes = network->parameter_count * sizeof(float);
+    size_t bytes = network->parameter_count * sizeof(float),
+           buffer_bytes = network->buffer_count * sizeof(float);
     *s = (struct saver){.folder = folder, .claim = claim, .keep = keep, .network = *network};
     snprintf(s->good, sizeof s->good, "%s", good);
-    enum status status = arena_create(&s->arena, (1 + slot_count) * arena_round(bytes),
-                                      "the copy of the weights for checkpoints");
+    enum status status =
+        arena_create(&s->arena, (1 + slot_count) * arena_round(bytes) + arena_round(buffer_bytes),
+                     "the copy of the weights for checkpoints");
     if (status)
         return status;
     s->network.parameters = arena_alloc(&s->arena, bytes);
+    s->network.buffers = arena_alloc(&s->arena, buffer_bytes);
     for (size_t i = 0; i < slot_count; i++)
         s->slots[i].values = arena_alloc(&s->arena, bytes);
     status = start_thread(s);
@@ -197,6 +201,7 @@ static void copy_content(struct saver *s, const struct checkpoint_content *conte
     size_t count = s->network.parameter_count;
     int threads = s->network.threads;
     copy(s->network.parameters, content->network->parameters, count, threads);
+    copy(s->network.buffers, content->network->buffers, s->network.buffer_count, threads);
     for (size_t i = 0; i < content->slot_count; i++) {
         s->slots[i].name = content->slots[i].name;
         copy(s->slots[i].values, content->slots[i].values, count, threads);

@@ -39,7 +39,7 @@ struct saver {
     /* the copy: the caller's where the thread is not busy with a checkpoint, else the thread's */
     struct arena arena;
     struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
-    struct network network; /* the run's, but with the copied parameters */
+    struct network network; /* the run's, but with the copied parameters and buffers */
     struct progress progress;
     struct checkpoint_content content;
     struct save save;
@@ -71,10 +71,10 @@ void saver_destroy(struct saver *saver);
  * the run is to end. */
 enum status saver_check(struct saver *saver);
 
-/* Copies parameters, slots and progress, and has them written (checkpoint_write, checkpoint_prune). Waits
- * first where the thread is still at the one before. The rest of the content must stay until saver_finish. A
- * folder that is gone is made again, but not the one above it: where that is gone as well, it is a file
- * system that is missing. */
+/* Copies parameters, buffers, slots and progress, and has them written (checkpoint_write, checkpoint_prune).
+ * Waits first where the thread is still at the one before. The rest of the content must stay until
+ * saver_finish. A folder that is gone is made again, but not the one above it: where that is gone as well, it
+ * is a file system that is missing. */
 void saver_save(struct saver *saver, const struct checkpoint_content *content, const struct save *save);
 
 /* Has a line appended to metrics.csv, before any checkpoint that is asked for later. Lines that could not be

@@ -28,6 +28,7 @@ static enum status share(struct state *s, enum status status)
         return status;
     comm_broadcast(comm, 0, &s->progress, sizeof s->progress);
     comm_broadcast(comm, 0, s->network->parameters, bytes);
+    comm_broadcast(comm, 0, s->network->buffers, s->network->buffer_count * sizeof(float));
     for (size_t i = 0; i < s->optimizer->ops->slot_count; i++)
         comm_broadcast(comm, 0, s->optimizer->slots[i], bytes);
     return STATUS_OK;
@@ -243,23 +244,29 @@ enum status state_load(const struct comm *comm, const char *path, struct network
     comm_broadcast(comm, 0, normalization->mean, normalization->channels * sizeof *normalization->mean);
     comm_broadcast(comm, 0, normalization->std, normalization->channels * sizeof *normalization->std);
     comm_broadcast(comm, 0, network->parameters, network->parameter_count * sizeof *network->parameters);
+    comm_broadcast(comm, 0, network->buffers, network->buffer_count * sizeof *network->buffers);
     return STATUS_OK;
 }
 
-/* Of a layer's parameters, which lie side by side, and of the optimizer's slots for them. */
+/* Of a layer's parameters, which lie side by side, of the optimizer's slots for them, and of its buffers. */
 static uint64_t layer_digest(const struct state *s, const struct layer *layer)
 {
-    uint64_t digests[1 + OPTIMIZER_SLOTS_MAX];
-    size_t floats = 0, slots = s->optimizer->ops->slot_count;
+    uint64_t digests[2 + OPTIMIZER_SLOTS_MAX];
+    size_t floats = 0, buffered = 0, slots = s->optimizer->ops->slot_count, count = 0;
     for (size_t p = 0; p < layer->parameter_count; p++)
         floats += layer->parameters[p].count;
-    if (floats == 0)
+    for (size_t b = 0; b < layer->buffer_count; b++)
+        buffered += layer->buffers[b].count;
+    if (floats + buffered == 0)
         return 0;
-    for (size_t i = 0; i <= slots; i++) {
+    for (size_t i = 0; floats && i <= slots; i++) {
         const float *array = i == 0 ? s->network->parameters : s->optimizer->slots[i - 1];
-        digests[i] = digest_bytes(array + layer->parameters[0].offset, floats * sizeof *array);
+        digests[count++] = digest_bytes(array + layer->parameters[0].offset, floats * sizeof *array);
     }
-    return digest_bytes(digests, (1 + slots) * sizeof *digests);
+    if (buffered)
+        digests[count++] =
+            digest_bytes(s->network->buffers + layer->buffers[0].offset, buffered * sizeof(float));
+    return digest_bytes(digests, count * sizeof *digests);
 }
 
 enum status state_compare(const struct state *s)

@@ -5,6 +5,11 @@
 
 #include <math.h>
 
+size_t step_array_size(const struct network *network)
+{
+    return network->parameter_count + STEP_TAIL_COUNT + network->buffer_count;
+}
+
 size_t step_shard_size(size_t batch, size_t shards)
 {
     return (batch + shards - 1) / shards;
@@ -18,7 +23,7 @@ enum status step_create(struct step *step, struct network *network, struct optim
                           .settings = *settings,
                           .watch = comm->watch,
                           .owned = shard_owned(settings->shards, (size_t)comm->size, (size_t)comm->rank)};
-    size_t levels = tree_sum_levels(step->owned.count), count = network->parameter_count + STEP_TAIL_COUNT;
+    size_t levels = tree_sum_levels(step->owned.count), count = step_array_size(network);
     size_t outputs = network_outputs(network);
     size_t bytes = levels * arena_round(count * sizeof(float)) +
                    arena_round(network->batch * sizeof(int32_t)) +
@@ -54,6 +59,7 @@ struct pass step_forward(struct step *step, size_t shard, struct range samples, 
     pass.shard = (uint32_t)shard;
     pass.step = (uint32_t)number;
     pass.gradients = gradients;
+    pass.statistics = gradients ? gradients + network->parameter_count + STEP_TAIL_COUNT : NULL;
     watch_enter(step->watch, WATCH_FORWARD);
     network_forward(network, &pass);
     *loss = network_loss(network, &pass, (struct labels){step->classes, step->values}, 1.0f / (float)batch);
@@ -66,6 +72,7 @@ static void write_tail(float *tail, struct loss_sum loss)
     tail[STEP_TAIL_SAMPLES] = (float)loss.samples;
     tail[STEP_TAIL_HITS_HIGH] = (float)(loss.hits / STEP_HITS_BASE);
     tail[STEP_TAIL_HITS_LOW] = (float)(loss.hits % STEP_HITS_BASE);
+    tail[STEP_TAIL_SHARDS] = 1;
 }
 
 static void write_votes(float *tail, struct step_votes votes)
@@ -140,8 +147,9 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
                              struct step_votes votes, step_source *source, void *user)
 {
     struct step_result result = {0};
-    const struct network *network = step->network;
-    float *gradients = tree_sum_result(&step->sum, step->owned.count);
+    struct network *network = step->network;
+    float *gradients = tree_sum_result(&step->sum, step->owned.count),
+          *tail = gradients + network->parameter_count, *statistics = tail + STEP_TAIL_COUNT;
     struct completion completion = {step, step->sum.count};
     if (step->watch)
         watch_phase(step->watch, WATCH_READ, number + 1); /* steps are named from 1 */
@@ -155,14 +163,15 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
     watch_enter(step->watch, WATCH_REDUCE);
     reducer_finish(&step->reducer);
     watch_enter(step->watch, WATCH_UPDATE);
-    const float *tail = gradients + network->parameter_count;
     result.loss = read_tail(network, tail);
     result.stop = tail[STEP_TAIL_STOP] > 0;
     result.save = tail[STEP_TAIL_SAVE] > 0;
     result.gradient_norm = optimizer_norm(gradients, network->parameter_count, network->threads);
-    result.finite = isfinite(result.loss.loss) && isfinite(result.gradient_norm);
-    if (result.finite)
-        optimizer_step(step->optimizer, step->network, gradients, rate, result.gradient_norm,
-                       step->settings.clip_norm);
+    result.finite = isfinite(result.loss.loss) && isfinite(result.gradient_norm) &&
+                    isfinite(optimizer_norm(statistics, network->buffer_count, network->threads));
+    if (!result.finite)
+        return result;
+    optimizer_step(step->optimizer, network, gradients, rate, result.gradient_norm, step->settings.clip_norm);
+    network_update_buffers(network, statistics, (size_t)tail[STEP_TAIL_SHARDS]);
     return result;
 }

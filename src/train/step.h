@@ -8,7 +8,8 @@
 #include "dist/shard.h"
 #include "dist/tree_sum.h"
 
-/* Behind the gradients, as floats: sums over the batch. */
+/* Behind the gradients, as floats: sums over the batch. Behind these the shards' statistics, as many as the
+ * network has buffers. */
 enum step_tail {
     STEP_TAIL_LOSS,
     STEP_TAIL_SAMPLES,
@@ -16,6 +17,7 @@ enum step_tail {
     STEP_TAIL_HITS_LOW,  /* the rest: so that the sum is exact up to 2^36 hits on 4096 shards */
     STEP_TAIL_STOP,      /* ranks that were asked to stop, */
     STEP_TAIL_SAVE,      /* and to write a checkpoint */
+    STEP_TAIL_SHARDS,    /* that had samples, and so statistics */
     STEP_TAIL_COUNT,
 };
 enum { STEP_HITS_BASE = 4096 };
@@ -56,7 +58,7 @@ struct step_votes {
 struct step_result {
     struct loss_sum loss;
     double gradient_norm; /* before clipping */
-    bool finite;          /* loss and gradient: if not, the weights were left as they were */
+    bool finite;          /* loss, gradient and statistics: if not, the network was left as it was */
     bool stop, save;      /* some rank voted so */
 };
 
@@ -64,6 +66,9 @@ struct step_result {
 enum status step_create(struct step *step, struct network *network, struct optimizer *optimizer,
                         const struct comm *comm, const struct step_settings *settings);
 void step_destroy(struct step *step);
+
+/* Floats of the array that the ranks sum up in a step. */
+size_t step_array_size(const struct network *network);
 
 /* The largest shard of a batch: what the network must be bound for. */
 size_t step_shard_size(size_t batch, size_t shards);
@@ -74,6 +79,6 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
                              struct step_votes votes, step_source *source, void *user);
 
 /* What step `number` does with one shard before gradients are computed: its samples into the network,
- * forward, and the loss with its gradient. `gradients` as in struct pass. */
+ * forward, and the loss with its gradient. `gradients`: step_array_size floats, or NULL. */
 struct pass step_forward(struct step *step, size_t shard, struct range samples, uint64_t number, size_t batch,
                          float *gradients, step_source *source, void *user, struct loss_sum *loss);

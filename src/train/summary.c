@@ -185,8 +185,7 @@ static void print_gradients(const struct summary_run *run)
                                            [CONFIG_OVERLAP_YES] = "overlapped with backward",
                                            [CONFIG_OVERLAP_NO] = "after backward"};
     char bytes[32], bucket[32];
-    size_t count = run->network->parameter_count + STEP_TAIL_COUNT,
-           bucket_bytes = c->distributed.bucket * 1024;
+    size_t count = step_array_size(run->network), bucket_bytes = c->distributed.bucket * 1024;
     size_t buckets = reducer_buckets(count, bucket_bytes / sizeof(float));
     log_print("  gradients     %s, %s in %zu bucket%s of %s%s, %s\n",
               allreduce_list[c->distributed.allreduce].name, text_bytes(bytes, (double)count * sizeof(float)),

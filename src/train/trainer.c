@@ -139,7 +139,8 @@ static enum status diverged_after(const struct trainer *t, const char *what)
 static enum status check_weights(const struct trainer *t)
 {
     const struct network *network = &t->job->network;
-    bool finite = isfinite(optimizer_norm(network->parameters, network->parameter_count, network->threads));
+    bool finite = isfinite(optimizer_norm(network->parameters, network->parameter_count, network->threads)) &&
+                  isfinite(optimizer_norm(network->buffers, network->buffer_count, network->threads));
     return finite ? STATUS_OK : diverged_after(t, "weights are");
 }
 

@@ -17,6 +17,8 @@ A file holds
     /grad/LAYER/NAME       gradients of the loss
     /losses                (10) before each of ten steps on this batch
     /after/LAYER/NAME      parameters after the ten steps
+    /buffers/LAYER/NAME    running statistics after the ten steps, where there are any
+    /evaluated             (n, k), output after the ten steps, in evaluation: with the running statistics
 """
 import os
 import warnings
@@ -168,6 +170,55 @@ NETWORKS = {
         flat = flatten
         fc = dense units=3
         out = linear"""),
+    "batchnorm": dict(input="6x7x3", n=5, lr=0.05, momentum=0.9, weight_decay=0.01, lines="""
+        conv1 = conv2d filters=5 kernel=3 padding=1 bias=no
+        bn1 = batchnorm
+        relu1 = relu
+        conv2 = conv2d filters=5 kernel=3 padding=1 bias=no
+        bn2 = batchnorm momentum=0.3 eps=0.01
+        sum2 = add from=bn2,relu1
+        relu2 = relu
+        conv3 = conv2d filters=6 kernel=3 stride=2 padding=1 bias=no
+        bn3 = batchnorm scale=no
+        tanh3 = tanh
+        bn4 = batchnorm from=sum2 shift=no
+        conv4 = conv2d filters=6 kernel=1 stride=2 bias=no
+        sum4 = add from=conv4,tanh3
+        pool = globalavgpool
+        fc1 = dense units=7 bias=no
+        bn5 = batchnorm eps=0.1
+        fc2 = dense units=4
+        out = softmax"""),
+    "smooth": dict(input="6x5x2", n=4, lr=0.05, momentum=0.5, lines="""
+        conv1 = conv2d filters=6 kernel=3 padding=same
+        gelu1 = gelu
+        conv2 = conv2d filters=4 kernel=3 padding=same
+        gelu2 = gelu approximate=tanh
+        conv3 = conv2d filters=4 kernel=3 padding=same
+        silu3 = silu
+        both = concat from=gelu1,silu3,input
+        conv4 = conv2d filters=6 kernel=3
+        elu4 = elu alpha=0.7
+        pool = globalavgpool
+        fc = dense units=3
+        out = softmax"""),
+    "norms": dict(input="7x6x3", n=3, lr=0.05, momentum=0.9, weight_decay=0.02, lines="""
+        conv1 = conv2d filters=8 kernel=3 padding=same
+        gn1 = groupnorm groups=4
+        relu1 = leaky_relu slope=0.2
+        lrn1 = lrn size=5 alpha=0.5 beta=0.75 k=2
+        conv2 = conv2d filters=6 kernel=3 stride=2
+        gn2 = groupnorm groups=2 affine=no eps=0.001
+        lrn2 = lrn size=4 alpha=0.3
+        scale2 = scale factor=0.5 learned=yes
+        conv3 = conv2d filters=6 kernel=1 bias=no
+        gn3 = groupnorm groups=6
+        drop3 = dropout2d rate=0
+        tanh3 = tanh
+        scale3 = scale factor=-1.5
+        flat = flatten
+        fc = dense units=3
+        out = softmax"""),
     "flat_input": dict(input="1x1x13", n=7, lr=0.1, clip_norm=0.05, lines="""
         fc1 = dense units=11
         tanh1 = tanh
@@ -212,15 +263,26 @@ def pads(option, x, kernel, stride, dilation):
     return (w, w, h, h)
 
 
+def gelu(x, approximate):
+    if approximate == "tanh":  # not in every PyTorch
+        return 0.5 * x * (1 + torch.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x ** 3)))
+    return F.gelu(x)
+
+
 class Network:
     """A network of our lines; parameters made on the first pass, from `random`, as float32 values."""
 
     def __init__(self, lines, random, dtype):
         self.layers, self.random, self.dtype, self.parameters = parse(lines), random, dtype, {}
+        self.buffers, self.decayed, self.training = {}, set(), True
 
     def parameter(self, layer, name, shape, fan_in):
         if (layer, name) not in self.parameters:
-            values = self.random.uniform(-1, 1, shape) * (2.0 / fan_in) ** 0.5 * (1.2 if name == "weight" else 0.3)
+            values = self.random.uniform(-1, 1, shape) * (2.0 / (fan_in or 1)) ** 0.5 * (1.2 if name == "weight" else 0.3)
+            if fan_in == 0:  # of a normalisation: around 1 and 0
+                values = self.random.uniform(-0.4, 0.4, shape) + (name == "weight")
+            elif name == "weight":
+                self.decayed.add((layer, name))
             values = torch.tensor(values.astype(np.float32)).to(self.dtype)
             self.parameters[layer, name] = values.requires_grad_()
         return self.parameters[layer, name]
@@ -244,6 +306,27 @@ class Network:
         bias = self.parameter(name, "bias", (units,), fan_in) if options.get("bias", "yes") == "yes" else None
         return F.linear(x, weight, bias)
 
+    def affine(self, name, options, x, scale="yes", shift="yes"):
+        weight = self.parameter(name, "weight", (x.shape[1],), 0) if scale == "yes" else None
+        return weight, self.parameter(name, "bias", (x.shape[1],), 0) if shift == "yes" else None
+
+    def batchnorm(self, name, options, x):
+        weight, bias = self.affine(name, options, x, options.get("scale", "yes"), options.get("shift", "yes"))
+        if (name, "running_mean") not in self.buffers:
+            self.buffers[name, "running_mean"] = torch.zeros(x.shape[1], dtype=self.dtype)
+            self.buffers[name, "running_var"] = torch.ones(x.shape[1], dtype=self.dtype)
+        return F.batch_norm(x, self.buffers[name, "running_mean"], self.buffers[name, "running_var"], weight, bias,
+                            self.training, float(options.get("momentum", 0.1)), float(options.get("eps", 1e-5)))
+
+    def groupnorm(self, name, options, x):
+        weight, bias = self.affine(name, options, x, *[options.get("affine", "yes")] * 2)
+        return F.group_norm(x, int(options["groups"]), weight, bias, float(options.get("eps", 1e-5)))
+
+    def scale(self, name, options, x):
+        if options.get("learned", "no") == "no":
+            return x * float(options.get("factor", 1))
+        return x * self.parameter(name, "weight", (x.shape[1],), 0).reshape(1, -1, *[1] * (x.dim() - 2))
+
     @staticmethod
     def pool(kind, options, x):
         size = pair(options["size"])
@@ -261,16 +344,27 @@ class Network:
             return self.dense(name, options, x)
         if kind in ("maxpool", "avgpool"):
             return self.pool(kind, options, x)
+        if kind in ("batchnorm", "groupnorm", "scale"):
+            return getattr(self, kind)(name, options, x)
+        if kind == "concat":
+            return torch.cat(inputs, 1)
+        if kind == "lrn":
+            return F.local_response_norm(x, int(options["size"]), float(options.get("alpha", 1e-4)),
+                                         float(options.get("beta", 0.75)), float(options.get("k", 1)))
         if kind == "add":
             return sum(inputs[1:], x)
         simple = dict(relu=F.relu, tanh=torch.tanh, sigmoid=torch.sigmoid, flatten=lambda v: v.flatten(1),
                       leaky_relu=lambda v: F.leaky_relu(v, float(options.get("slope", 0.01))),
-                      dropout=lambda v: F.dropout(v, float(options["rate"])))
+                      dropout=lambda v: F.dropout(v, float(options["rate"])),
+                      dropout2d=lambda v: F.dropout2d(v, float(options["rate"])), silu=F.silu,
+                      elu=lambda v: F.elu(v, float(options.get("alpha", 1))),
+                      gelu=lambda v: gelu(v, options.get("approximate", "none")),
+                      globalavgpool=lambda v: F.adaptive_avg_pool2d(v, 1))
         return simple[kind](x)
 
     def forward(self, x):
         """What the last layer is fed with."""
-        values, previous = {}, x
+        values, previous = {"input": x}, x
         for name, kind, options in self.layers[:-1]:
             names = options.get("from")
             inputs = [values[source] for source in names.split(",")] if names else [previous]
@@ -298,12 +392,13 @@ def run(settings, seed, dtype):
     image = random.uniform(-1, 1, (settings["n"], h, w, c)).astype(np.float32)
     x = torch.tensor(image).permute(0, 3, 1, 2).to(dtype)
     z = network.forward(x)
+    network.buffers = {}  # the first step of the ten begins with fresh running statistics
     labels = make_labels(last, settings["n"], z.shape[1], random)
     target = torch.tensor(labels).long() if last == "softmax" else torch.tensor(labels).to(dtype)
 
     out = {"x": image, "labels": labels, "output": OUTPUTS[last](z)}
     out.update({f"model/{l}/{p}": v.detach().clone() for (l, p), v in network.parameters.items()})
-    weights, biases = ([v for (_, p), v in network.parameters.items() if (p == "bias") == b] for b in (False, True))
+    weights, biases = ([v for p, v in network.parameters.items() if (p in network.decayed) == b] for b in (True, False))
     optimizer = torch.optim.SGD([dict(params=weights, weight_decay=settings.get("weight_decay", 0)),
                                  dict(params=biases or [torch.zeros(1)])],
                                 lr=settings["lr"], momentum=settings.get("momentum", 0),
@@ -322,6 +417,10 @@ def run(settings, seed, dtype):
             assert step or norm > settings["clip_norm"], f"norm {norm}: nothing to clip"
         optimizer.step()
     out["losses"] = np.array(losses)
+    if network.buffers:
+        network.training = False
+        out["evaluated"] = OUTPUTS[last](network.forward(x))
+        out.update({f"buffers/{l}/{p}": v for (l, p), v in network.buffers.items()})
     out.update({f"after/{l}/{p}": v for (l, p), v in network.parameters.items()})
     return {path: v.detach().numpy() if torch.is_tensor(v) else v for path, v in out.items()}
 

@@ -26,6 +26,9 @@ enum { RING, TREE, MPI };
 
 static const char softmax_text[] = "c = conv2d filters=5 kernel=3 padding=1\nr = relu\no = dropout rate=0.4\n"
                                    "f = flatten\nd = dense units=4\nout = softmax";
+static const char norm_text[] =
+    "c = conv2d filters=5 kernel=3 padding=1 bias=no\nb = batchnorm momentum=0.3\n"
+    "r = relu\nf = flatten\nd = dense units=4\nn = batchnorm scale=no eps=0.5\nout = softmax";
 static const char linear_text[] = "c = conv2d filters=5 kernel=3 padding=1\nr = relu\nf = flatten\n"
                                   "d = dense units=4\nout = linear";
 
@@ -99,11 +102,11 @@ static struct step_result run(struct fixture *f)
 
 /* The last step's numbers and the weights of all ranks are those of one rank, which every rank computes for
  * itself. */
-static void compare(size_t shards, int algorithm, enum overlap overlap, bool bits)
+static void compare(const char *text, size_t shards, int algorithm, enum overlap overlap, bool bits)
 {
     struct fixture one, many;
-    setup(&one, &alone, softmax_text, shards, RING, OVERLAP_NO);
-    setup(&many, &mpi_group_comm, softmax_text, shards, algorithm, overlap);
+    setup(&one, &alone, text, shards, RING, OVERLAP_NO);
+    setup(&many, &mpi_group_comm, text, shards, algorithm, overlap);
     struct step_result truth = run(&one), result = run(&many);
     size_t count = one.network.parameter_count;
     assert_int_equal(result.loss.hits, truth.loss.hits);
@@ -111,11 +114,15 @@ static void compare(size_t shards, int algorithm, enum overlap overlap, bool bit
     if (bits) {
         assert_true(result.loss.loss == truth.loss.loss && result.gradient_norm == truth.gradient_norm);
         assert_same_bits("weights", many.network.parameters, one.network.parameters, count);
+        assert_same_bits("buffers", many.network.buffers, one.network.buffers, one.network.buffer_count);
         assert_same_bits("momentum", many.optimizer.slots[0], one.optimizer.slots[0], count);
     } else {
         double *weights = array_doubles(one.network.parameters, count);
+        double *buffers = array_doubles(one.network.buffers, one.network.buffer_count);
         assert_close("weights", many.network.parameters, weights, count, 1e-5);
+        assert_close("buffers", many.network.buffers, buffers, one.network.buffer_count, 1e-5);
         free(weights);
+        free(buffers);
     }
     teardown(&one);
     teardown(&many);
@@ -128,8 +135,9 @@ static void test_tree(void **state)
         skip();
     for (size_t s = 0; s < SHARD_COUNTS; s++)
         if (power_of_two(shard_counts[s])) {
-            compare(shard_counts[s], TREE, OVERLAP_NO, true);
-            compare(shard_counts[s], TREE, OVERLAP_YES, true);
+            compare(softmax_text, shard_counts[s], TREE, OVERLAP_NO, true);
+            compare(softmax_text, shard_counts[s], TREE, OVERLAP_YES, true);
+            compare(norm_text, shard_counts[s], TREE, OVERLAP_YES, true);
         }
 }
 
@@ -137,9 +145,44 @@ static void test_ring(void **state)
 {
     (void)state;
     for (size_t s = 0; s < SHARD_COUNTS; s++) {
-        compare(shard_counts[s], RING, OVERLAP_NO, false);
-        compare(shard_counts[s], RING, OVERLAP_YES, false);
-        compare(shard_counts[s], MPI, OVERLAP_AUTO, false);
+        compare(softmax_text, shard_counts[s], RING, OVERLAP_NO, false);
+        compare(softmax_text, shard_counts[s], RING, OVERLAP_YES, false);
+        compare(softmax_text, shard_counts[s], MPI, OVERLAP_AUTO, false);
+        compare(norm_text, shard_counts[s], RING, OVERLAP_YES, false);
+    }
+}
+
+/* Running statistics are means over the shards that had samples, also where some have none. */
+static void test_statistics(void **state)
+{
+    (void)state;
+    enum { SHARDS = 8, CHANNELS = 2 };
+    static const size_t batches[] = {BATCH, 3};
+    for (size_t b = 0; b < 2; b++) {
+        struct fixture f;
+        double truth[2 * CHANNELS] = {0};
+        size_t used = 0, pixels = image.h * image.w;
+        setup(&f, &mpi_group_comm, "b = batchnorm momentum=1\nf = flatten\nd = dense units=4\nout = softmax",
+              SHARDS, RING, OVERLAP_NO);
+        for (size_t s = 0; s < SHARDS; s++)
+            used += shard_samples(batches[b], SHARDS, s).count > 0;
+        for (size_t s = 0; s < SHARDS; s++) {
+            struct range range = shard_samples(batches[b], SHARDS, s);
+            size_t n = range.count * pixels;
+            const float *x = f.x + range.first * pixels * CHANNELS;
+            for (size_t c = 0; n && c < CHANNELS; c++) {
+                double mean = 0, squares = 0;
+                for (size_t i = 0; i < n; i++)
+                    mean += x[i * CHANNELS + c] / (double)n;
+                for (size_t i = 0; i < n; i++)
+                    squares += pow(x[i * CHANNELS + c] - mean, 2);
+                truth[c] += mean / (double)used;
+                truth[CHANNELS + c] += squares / (double)(n - 1) / (double)used;
+            }
+        }
+        assert_true(take(&f, 0, batches[b], (struct step_votes){0}).finite);
+        assert_close("running statistics", f.network.buffers, truth, 2 * CHANNELS, 1e-5);
+        teardown(&f);
     }
 }
 
@@ -279,6 +322,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_tree),       cmocka_unit_test(test_ring),
         cmocka_unit_test(test_votes),      cmocka_unit_test(test_fault),
         cmocka_unit_test(test_evaluation), cmocka_unit_test(test_stopped_evaluation),
+        cmocka_unit_test(test_statistics),
     };
     return mpi_group_run(argc, argv, tests);
 }

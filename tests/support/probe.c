@@ -38,7 +38,7 @@ void probe_create(struct probe *probe, struct shape input, const char *text, siz
     }
     probe->layer.y = probe->y = array_floats(probe->y_count);
     probe->layer.dy = probe->dy = array_floats(probe->y_count);
-    probe->layer.cache = probe->cache = array_bytes(n * layer->cache_bytes);
+    probe->layer.cache = probe->cache = array_bytes(layer->cache_fixed + n * layer->cache_bytes);
     array_fill(probe->dy, probe->y_count, 200);
 
     float **const arrays[] = {&probe->parameters, &probe->gradients, &probe->gradients_before};
@@ -46,9 +46,17 @@ void probe_create(struct probe *probe, struct shape input, const char *text, siz
         *arrays[i] = array_floats(probe->parameter_count);
         array_fill(*arrays[i], probe->parameter_count, 300 + i);
     }
+    probe->buffer_count = probe->network.buffer_count;
+    probe->buffers = array_floats(probe->buffer_count);
+    probe->statistics = array_floats(probe->buffer_count);
+    array_fill(probe->buffers, probe->buffer_count, 400);
+    for (size_t i = 0; i < probe->buffer_count; i++)
+        probe->buffers[i] = fabsf(probe->buffers[i]) + 0.1f;
     probe->pass = (struct pass){.n = n, .training = true, .seed = 7, .shard = 3, .step = 11};
     probe->pass.parameters = probe->parameters;
     probe->pass.gradients = probe->gradients;
+    probe->pass.buffers = probe->buffers;
+    probe->pass.statistics = probe->statistics;
 }
 
 void probe_destroy(struct probe *probe)
@@ -60,6 +68,8 @@ void probe_destroy(struct probe *probe)
     free(probe->y);
     free(probe->dy);
     free(probe->cache);
+    free(probe->buffers);
+    free(probe->statistics);
     free(probe->parameters);
     free(probe->gradients);
     free(probe->gradients_before);
@@ -93,7 +103,8 @@ void probe_forward(struct probe *probe, int threads)
 {
     if (probe->layer.y == probe->y)
         array_poison(probe->y, probe->y_count);
-    array_poison_bytes(probe->cache, probe->pass.n * probe->layer.cache_bytes);
+    array_poison_bytes(probe->cache, probe->layer.cache_fixed + probe->pass.n * probe->layer.cache_bytes);
+    array_poison(probe->statistics, probe->buffer_count);
     run(probe, threads, probe->layer.ops->forward);
 }
 
@@ -306,6 +317,17 @@ void probe_check_gradients(struct probe *probe)
     probe_forward(probe, 1);
     probe_backward(probe, 1);
     check_rest(probe);
+}
+
+void probe_check_output(struct probe *probe, const double *y)
+{
+    double *reference = array_bytes(probe->y_count * sizeof *reference);
+    probe_reference(probe, reference);
+    assert_close_double("reference", reference, y, probe->y_count, DOUBLE_TOLERANCE);
+    free(reference);
+    probe_forward(probe, 1);
+    assert_close("y", probe->y, y, probe->y_count, FLOAT_TOLERANCE);
+    probe_check_gradients(probe);
 }
 
 void probe_check(struct probe *probe, const struct probe_truth *truth)

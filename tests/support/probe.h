@@ -17,6 +17,8 @@ struct probe {
     float *x[LAYER_INPUTS_MAX], *dx[LAYER_INPUTS_MAX], *y, *dy;
     float *parameters, *gradients, *gradients_before;
     void *cache;
+    float *buffers, *statistics; /* (buffer_count): filled with positive numbers; poisoned */
+    size_t buffer_count;
 };
 
 /* `text`: a network with a layer named probe. x, dy and parameters are filled, for n samples. */
@@ -43,6 +45,9 @@ struct probe_truth {
  * and against finite differences of the reference; other threads, missing dx, missing gradients and working
  * in place give the same bits. */
 void probe_check(struct probe *probe, const struct probe_truth *truth);
+
+/* Forward and reference against the naive formula's y, and what needs no truth of backward. */
+void probe_check_output(struct probe *probe, const double *y);
 
 /* The part of it that needs no truth: backward against finite differences of the reference, and bits. */
 void probe_check_gradients(struct probe *probe);

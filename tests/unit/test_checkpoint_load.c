@@ -323,6 +323,52 @@ static void test_no_file(void **state)
                    NULL);
 }
 
+/* Running statistics stand beside the weights, but not among the optimizer's slots; PyTorch's counter of
+ * batches may stand there too. */
+static void test_buffers(void **state)
+{
+    (void)state;
+    struct network out, in;
+    struct network *const both[] = {&out, &in};
+    for (size_t i = 0; i < 2; i++) {
+        network_must_plan(both[i], (struct shape){4, 4, 3},
+                          "b.0 = batchnorm scale=no\nflat = flatten\nfc1 = dense units=2\nout = softmax");
+        assert_done(network_bind(both[i], 1, false, 1));
+        array_fill(both[i]->parameters, both[i]->parameter_count, i);
+        array_fill(both[i]->buffers, both[i]->buffer_count, i + 2);
+    }
+    struct checkpoint_slot slot = {"momentum", array_floats(out.parameter_count)};
+    array_fill(slot.values, out.parameter_count, 9);
+    struct checkpoint_content content = sample.content;
+    char path[1024];
+    content.network = &out;
+    content.slots = &slot;
+    assert_done(checkpoint_write(scratch_path(""), &content, false, path));
+    assert_done(checkpoint_verify(path));
+    assert_done(checkpoint_read_model(path, &in));
+    assert_done(checkpoint_read_slots(path, &in, &slot, 1));
+    assert_same_bits("parameters", in.parameters, out.parameters, out.parameter_count);
+    assert_same_bits("buffers", in.buffers, out.buffers, out.buffer_count);
+
+    struct foreign f = {path, sample_edit(path)};
+    assert_true(H5Ldelete(f.file, "/digest", H5P_DEFAULT) >= 0);
+    replace(&f, "/model/b.0/num_batches_tracked", H5T_NATIVE_INT64, 0, NULL, NULL);
+    replace(&f, "/model/b.0/running_mean", H5T_IEEE_F32LE, 1, (hsize_t[]){3}, (float[]){1, 2, 3});
+    sample_edited(path, f.file);
+    assert_done(checkpoint_read_model(path, &in));
+    assert_true(in.buffers[0] == 1 && in.buffers[2] == 3);
+    f.file = sample_edit(path);
+    replace(&f, "/model/b.0/running_var", -1, 0, NULL, NULL);
+    sample_edited(path, f.file);
+    in.buffers[0] = 7;
+    assert_failure(checkpoint_read_model(path, &in), STATUS_CHECKPOINT, "/model/b.0/running_var is missing",
+                   NULL);
+    assert_true(in.buffers[0] == 7);
+    free(slot.values);
+    network_destroy(&out);
+    network_destroy(&in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_no_model),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_superfluous),
+        cmocka_unit_test(test_buffers),
         cmocka_unit_test(test_circle),
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_sizes_that_cannot_be),

@@ -112,7 +112,7 @@ static void wrong_texts(void **state)
         {LAYERS "[train]\nlr = 1\n[data]\n[train]\nlr = 2\n",
          "configs/a.ini:9: `lr` is given twice in [train]; it is in line 6 already"},
         {LAYERS "fc1 = relu\n", "configs/a.ini:5: layer `fc1` is there already, at configs/a.ini:3"},
-        {LAYERS "a.b = relu\n", "configs/a.ini:5: layer name `a.b`: only letters, digits, _ and -"},
+        {LAYERS "a..b = relu\n", "configs/a.ini:5: layer name `a..b`: dots stand between"},
         {LAYERS "a b = relu\n", "layer name `a b`"},
         {LAYERS "a/b = relu\n", "layer name `a/b`"},
         {LAYERS "input = relu\n", "configs/a.ini:5: input = relu: expected"},

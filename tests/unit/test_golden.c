@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { STEPS = 10, FILES_MIN = 15 };
+enum { STEPS = 10, FILES_MIN = 18 };
 static const double TOLERANCE = 1e-4;
 
 /* One file; `name` is for messages. */
@@ -34,7 +34,7 @@ struct golden {
 /* What one run with one number of threads gave. */
 struct run {
     double losses[STEPS];
-    float *output, *gradients, *after;
+    float *output, *gradients, *after, *buffers, *evaluated; /* evaluated: after the steps, not training */
 };
 
 static void read_attribute(hid_t file, const char *name, hid_t type, void *value)
@@ -153,11 +153,13 @@ static void compare(const char *what, const float *values, const struct paramete
     free(truth);
 }
 
-static struct loss_sum step(const struct golden *g, const struct network *network, float *gradients)
+static struct loss_sum step(const struct golden *g, const struct network *network, float *gradients,
+                            float *statistics)
 {
     struct pass pass = network_pass(network, g->n);
     pass.training = true;
     pass.gradients = gradients;
+    pass.statistics = statistics;
     memset(gradients, 0, network->parameter_count * sizeof *gradients);
     memcpy(network->x, g->x, g->n * shape_count(g->input) * sizeof *g->x);
     network_forward(network, &pass);
@@ -170,25 +172,37 @@ static struct loss_sum step(const struct golden *g, const struct network *networ
 static struct run train(struct golden *g, struct network *network, int threads)
 {
     size_t outputs = g->n * network_outputs(network), count = network->parameter_count;
-    struct run run = {
-        .output = array_floats(outputs), .gradients = array_floats(count), .after = array_floats(count)};
+    struct run run = {.output = array_floats(outputs),
+                      .gradients = array_floats(count),
+                      .after = array_floats(count),
+                      .buffers = array_floats(network->buffer_count),
+                      .evaluated = array_floats(outputs)};
+    float *statistics = array_floats(network->buffer_count);
     float *gradients = array_floats(count);
     struct optimizer optimizer;
     assert_int_equal(network_bind(network, g->n, true, threads), STATUS_OK);
     assert_int_equal(optimizer_create(&optimizer, optimizer_types[0], &g->settings, count), STATUS_OK);
+    network_init(network, 1);
     each_parameter(g, network, "model", copy_in, network->parameters);
     for (int s = 0; s < STEPS; s++) {
-        run.losses[s] = loss_mean(step(g, network, gradients));
+        run.losses[s] = loss_mean(step(g, network, gradients, statistics));
         if (s == 0) {
             memcpy(run.output, network_last(network)->y, outputs * sizeof *run.output);
             memcpy(run.gradients, gradients, count * sizeof *gradients);
         }
         double norm = optimizer_norm(gradients, count, threads);
         optimizer_step(&optimizer, network, gradients, g->lr, norm, g->clip_norm);
+        network_update_buffers(network, statistics, 1);
     }
+    struct pass pass = network_pass(network, g->n);
+    network_forward(network, &pass);
+    memcpy(run.evaluated, network_last(network)->y, outputs * sizeof *run.evaluated);
+    if (network->buffer_count)
+        memcpy(run.buffers, network->buffers, network->buffer_count * sizeof *run.buffers);
     memcpy(run.after, network->parameters, count * sizeof *run.after);
     optimizer_destroy(&optimizer);
     free(gradients);
+    free(statistics);
     return run;
 }
 
@@ -197,6 +211,29 @@ static void run_free(struct run *run)
     free(run->output);
     free(run->gradients);
     free(run->after);
+    free(run->buffers);
+    free(run->evaluated);
+}
+
+/* Running statistics after the ten steps, and what the network says with them. */
+static void check_evaluation(const struct golden *g, const struct network *network, const struct run *run)
+{
+    if (!network->buffer_count)
+        return;
+    double *evaluated =
+        read_array(g->file, "evaluated", H5T_NATIVE_DOUBLE, g->n * network_outputs(network), NULL);
+    assert_close("output in evaluation", run->evaluated, evaluated, g->n * network_outputs(network),
+                 TOLERANCE);
+    free(evaluated);
+    for (size_t i = 0; i < network->layer_count; i++)
+        for (size_t b = 0; b < network->layers[i].buffer_count; b++) {
+            const struct parameter *p = &network->layers[i].buffers[b];
+            char path[128];
+            snprintf(path, sizeof path, "buffers/%s/%s", network->layers[i].name, p->name);
+            float *values = read_array(g->file, path, H5T_NATIVE_FLOAT, p->count, NULL);
+            compare(path, values, p, run->buffers);
+            free(values);
+        }
 }
 
 static void check_run(const struct golden *g, const struct network *network, const struct run *run)
@@ -216,6 +253,7 @@ static void check_run(const struct golden *g, const struct network *network, con
         assert_close_double(what, &run->losses[s], &losses[s], 1, TOLERANCE);
     }
     each_parameter(g, network, "after", compare, run->after);
+    check_evaluation(g, network, run);
     free(output);
     free(losses);
     free(loss);
@@ -232,6 +270,7 @@ static void check_file(const char *path, const char *name)
     assert_same_bits("output with 3 threads", three.output, one.output, g.n * network_outputs(&network));
     assert_same_bits("gradients with 3 threads", three.gradients, one.gradients, network.parameter_count);
     assert_same_bits("weights with 3 threads", three.after, one.after, network.parameter_count);
+    assert_same_bits("running statistics", three.buffers, one.buffers, network.buffer_count);
     assert_memory_equal(three.losses, one.losses, sizeof one.losses);
     run_free(&one);
     run_free(&three);

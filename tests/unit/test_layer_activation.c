@@ -45,6 +45,48 @@ static double default_leaky_slope(double x)
     return x > 0 ? 1 : 0.01;
 }
 
+static double elu(double x)
+{
+    return x > 0 ? x : 0.7 * (exp(x) - 1);
+}
+
+static double elu_slope(double x)
+{
+    return x > 0 ? 1 : 0.7 * exp(x);
+}
+
+static double silu(double x)
+{
+    return x * naive_sigmoid(x);
+}
+
+static double silu_slope(double x)
+{
+    return naive_sigmoid(x) * (1 + x * naive_sigmoid(-x));
+}
+
+static double gelu(double x)
+{
+    return x * erfc(-x / sqrt(2)) / 2;
+}
+
+static double gelu_slope(double x)
+{
+    return erfc(-x / sqrt(2)) / 2 + x * exp(-x * x / 2) / sqrt(2 * acos(-1));
+}
+
+static double gelu_tanh(double x)
+{
+    return x / 2 * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * pow(x, 3))));
+}
+
+static double gelu_tanh_slope(double x)
+{
+    double inner = sqrt(2 / acos(-1)) * (x + 0.044715 * pow(x, 3));
+    double slope = sqrt(2 / acos(-1)) * (1 + 3 * 0.044715 * x * x);
+    return (1 + tanh(inner)) / 2 + x / 2 * slope / pow(cosh(inner), 2);
+}
+
 static double sigmoid_slope(double x)
 {
     return naive_sigmoid(x) * naive_sigmoid(-x);
@@ -64,6 +106,10 @@ static const struct row {
     {"leaky_relu", default_leaky, default_leaky_slope},
     {"sigmoid", naive_sigmoid, sigmoid_slope},
     {"tanh", tanh, tanh_slope},
+    {"elu alpha=0.7", elu, elu_slope},
+    {"silu", silu, silu_slope},
+    {"gelu", gelu, gelu_slope},
+    {"gelu approximate=tanh", gelu_tanh, gelu_tanh_slope},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -135,6 +181,19 @@ static void test_special_values(void **state)
         assert_true(y == -1 && dx == 0);
         point("relu", -far[i], &y, &dx);
         assert_true(y == 0 && dx == 0);
+        const char *const like_relu[] = {"silu", "gelu", "gelu approximate=tanh"};
+        for (size_t k = 0; k < 3; k++) {
+            point(like_relu[k], -far[i], &y, &dx);
+            assert_true(y == 0 && fabsf(dx) < 1e-35f);
+            point(like_relu[k], far[i], &y, &dx);
+            assert_true(y == far[i] && dx == 1);
+            point(like_relu[k], NAN, &y, &dx);
+            assert_true(isnan(y) && isnan(dx));
+        }
+        point("elu alpha=2", -far[i], &y, &dx);
+        assert_true(y == -2 && dx == 0);
+        point("elu", -1e-7f, &y, &dx);
+        assert_true(fabsf(y + 1e-7f) < 1e-13f);
         point("relu", far[i], &y, &dx);
         assert_true(y == far[i] && dx == 1);
     }

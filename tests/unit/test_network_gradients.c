@@ -89,6 +89,8 @@ static void check_text(struct shape input, const char *text)
     float *gradients = array_floats(count), *again = array_floats(count);
     array_fill(network.parameters, count, 5);
     array_fill(network.x, SAMPLES * shape_count(input), 6);
+    for (size_t i = 0; i < network.buffer_count; i++)
+        network.buffers[i] = 1; /* running statistics, which training does not read */
     struct pass pass = network_pass(&network, SAMPLES);
     pass.training = true;
     pass.gradients = gradients;
@@ -132,6 +134,14 @@ static void test_written_graphs(void **state)
         "from=b,c,d",
         /* two sums that share their summands */
         "a = conv2d filters=2 kernel=1\nb = tanh\nc = add from=a,b\nd = add from=b,a\ne = add from=c,d,a,b",
+        /* batchnorm: with the relu behind it, whose gradient it takes itself, and without */
+        "a = conv2d filters=2 kernel=1\nb = batchnorm\nr = relu\nc = conv2d filters=2 kernel=1\n"
+        "d = batchnorm scale=no\ne = add from=d,a\ng = relu\nh = tanh\ni = add from=h,g",
+        /* outputs side by side, of different widths, one of them twice */
+        "a = conv2d filters=3 kernel=1\nb = tanh\nc = concat from=a,input,b\nd = conv2d filters=2 kernel=1 "
+        "from=c\n"
+        "e = concat from=d,c,d\ng = gelu\nh = groupnorm groups=6\ni = lrn size=3\nj = silu\nk = scale "
+        "learned=yes\nl = dropout2d",
         /* a long way round */
         "a = conv2d filters=2 kernel=1\nb = tanh\nc = sigmoid\nd = conv2d filters=2 kernel=3 padding=same\n"
         "e = dropout\ng = add from=e,a\nh = tanh\ni = add from=h,b",
@@ -159,6 +169,9 @@ static const char *const kinds[] = {
     "dropout",
     "add",
     "add",
+    "batchnorm eps=0.1",
+    "gelu",
+    "scale factor=0.5",
     "avgpool size=3 stride=1 padding=1",
 };
 enum { KINDS = sizeof kinds / sizeof *kinds, GRAPH_LAYERS_MAX = 14 };

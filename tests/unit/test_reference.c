@@ -19,7 +19,8 @@ static const struct shape image = {9, 8, 3};
 #define BODY                                                                                                 \
     "c1 = conv2d filters=6 kernel=3 padding=same\nl1 = leaky_relu slope=0.2\np1 = maxpool size=2\n"          \
     "d1 = dropout rate=0.3\nc2 = conv2d filters=6 kernel=3 padding=1 groups=2 bias=no\nt2 = tanh\n"          \
-    "s2 = add from=t2,d1\nr2 = relu\np2 = avgpool size=3 stride=2 padding=1 ceil=yes\ns3 = sigmoid\n"        \
+    "s2 = add from=t2,d1\nb2 = batchnorm\nr2 = relu\np2 = avgpool size=3 stride=2 padding=1 ceil=yes\ns3 = " \
+    "sigmoid\n"                                                                                              \
     "f = flatten\nfc = dense units=5\n"
 static const char *const texts[] = {BODY "out = softmax", BODY "out = sigmoid", BODY "out = linear"};
 enum { TEXTS = sizeof texts / sizeof *texts, OUTPUTS = 5 };

@@ -1,0 +1,31 @@
+#pragma once
+/* Batch normalisation over `rows` rows of `c` channels (NHWC: samples, height and width together), as Ioffe
+ * and Szegedy 2015: y = (x - mean) / sqrt(variance + eps) * weight + bias, each channel for itself. `weight`
+ * NULL: 1, `bias` NULL: 0. Work is cut by rows and channels alone, whatever the number of threads. */
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes of workspace of all functions here. */
+size_t batchnorm_workspace(size_t rows, size_t c);
+
+/* Mean and sum of squared deviations of each channel: (c), rows >= 1. */
+void batchnorm_moments(size_t rows, size_t c, const float *x, double *mean, double *squares, void *workspace,
+                       int threads);
+
+/* y from x with mean (c) and inverse (c), 1 / sqrt(variance + eps); `relu`: and then the greater of y and 0.
+ */
+void batchnorm_apply(size_t rows, size_t c, const float *x, const float *mean, const float *inverse,
+                     const float *weight, const float *bias, bool relu, float *y, void *workspace,
+                     int threads);
+
+/* What backward is about. */
+struct batchnorm_backward {
+    size_t rows, c;
+    const float *dy, *x, *mean, *inverse, *weight; /* weight: NULL: 1 */
+    const float *y;                                /* not NULL: dy is behind a relu whose output this is */
+    bool fixed; /* mean and inverse are given numbers, and not x's own: nothing flows back through them */
+};
+
+/* dx (overwritten; NULL: not wanted) and the gradients dweight, dbias (added to; NULL: not wanted). */
+void batchnorm_backward(const struct batchnorm_backward *b, float *dx, float *dweight, float *dbias,
+                        void *workspace, int threads);
