@@ -275,6 +275,15 @@ static enum status check_together(struct parser *p)
     p->line = 0;
     if (!c->network.line_count)
         return status_set(STATUS_USAGE, "there is no layer: [network] needs lines such as `out = softmax`");
+    point_at(p, "train", "momentum");
+    if (c->train.optimizer == CONFIG_RMSPROP && !p->override && !p->line) /* PyTorch's default */
+        c->train.momentum = 0;
+    p->override = NULL;
+    p->line = 0;
+    if (c->train.nesterov && c->train.optimizer != CONFIG_SGD) {
+        point_at(p, "train", "nesterov");
+        return status_set(STATUS_USAGE, "nesterov = yes is for optimizer = sgd only");
+    }
     if (c->train.nesterov && c->train.momentum == 0) {
         point_at(p, "train", "nesterov");
         return status_set(STATUS_USAGE, "nesterov = yes needs momentum above 0");

@@ -8,9 +8,16 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { CONFIG_LAYERS_MAX = 4096, CONFIG_KEYS_MAX = 64 };
+enum { CONFIG_LAYERS_MAX = 4096, CONFIG_KEYS_MAX = 128 };
 
-enum config_optimizer { CONFIG_SGD };
+enum config_optimizer {
+    CONFIG_SGD,
+    CONFIG_ADAM,
+    CONFIG_ADAMW,
+    CONFIG_RMSPROP,
+    CONFIG_LARS,
+    CONFIG_LAMB
+}; /* as optimizer_types */
 enum config_allreduce { CONFIG_RING, CONFIG_TREE, CONFIG_MPI };
 enum config_overlap { CONFIG_OVERLAP_AUTO, CONFIG_OVERLAP_YES, CONFIG_OVERLAP_NO };
 enum config_schedule { CONFIG_CONSTANT, CONFIG_STEP, CONFIG_COSINE };
@@ -36,9 +43,10 @@ struct config {
         int optimizer; /* enum config_optimizer */
         double lr, momentum;
         bool nesterov;
-        double weight_decay, clip_norm; /* 0: off */
-        int schedule;                   /* enum config_schedule */
-        double warmup, warmup_factor;   /* epochs; share of lr to start from */
+        double beta1, beta2, alpha, eps, trust; /* struct optimizer_settings */
+        double weight_decay, clip_norm;         /* 0: off */
+        int schedule;                           /* enum config_schedule */
+        double warmup, warmup_factor;           /* epochs; share of lr to start from */
         double step_epochs, step_factor;
         double final_lr; /* of cosine */
     } train;

@@ -151,7 +151,7 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
     result.gradient_norm = optimizer_norm(gradients, network->parameter_count, network->threads);
     result.finite = isfinite(result.loss.loss) && isfinite(result.gradient_norm);
     if (result.finite)
-        optimizer_step(step->optimizer, step->network, gradients, rate, result.gradient_norm,
+        optimizer_step(step->optimizer, step->network, gradients, number + 1, rate, result.gradient_norm,
                        step->settings.clip_norm);
     return result;
 }

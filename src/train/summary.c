@@ -184,7 +184,11 @@ static void print_optimizer(const struct config *c)
         log_print(" to %g", c->train.final_lr);
     if (c->train.warmup > 0)
         log_print(", warm-up %g epoch%s", c->train.warmup, c->train.warmup == 1 ? "" : "s");
-    if (c->train.momentum > 0)
+    bool moments = c->train.optimizer == CONFIG_ADAM || c->train.optimizer == CONFIG_ADAMW ||
+                   c->train.optimizer == CONFIG_LAMB;
+    if (moments)
+        log_print(", betas %g and %g", c->train.beta1, c->train.beta2);
+    else if (c->train.momentum > 0)
         log_print(", %s%g", c->train.nesterov ? "Nesterov " : "momentum ", c->train.momentum);
     if (c->train.weight_decay > 0)
         log_print(", weight decay %g", c->train.weight_decay);

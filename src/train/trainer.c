@@ -9,6 +9,7 @@
 #include "train/fault.h"
 #include "train/metrics.h"
 #include "train/order.h"
+#include "train/recipe.h"
 #include "train/signals.h"
 #include "train/state.h"
 #include "train/step.h"
@@ -264,7 +265,7 @@ static enum status prepare(struct trainer *t)
 {
     struct job *job = t->job;
     const struct config *c = t->config;
-    struct optimizer_settings settings = {c->train.momentum, c->train.nesterov, c->train.weight_decay};
+    struct optimizer_settings settings = recipe_optimizer(job);
     struct step_settings step = job_step_settings(job);
     t->schedule = make_schedule(job);
     enum status status = job_bind(job, true);

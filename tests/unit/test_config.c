@@ -53,6 +53,8 @@ static void every_key(void **state)
     assert_true(config.train.lr == 0.30000000000000004 && config.train.momentum == 0.95 &&
                 config.train.nesterov);
     assert_true(config.train.weight_decay == 5e-4 && config.train.clip_norm == 2.5);
+    assert_true(config.train.beta1 == 0.8 && config.train.beta2 == 0.95 && config.train.alpha == 0.9);
+    assert_true(config.train.eps == 1e-6 && config.train.trust == 0.02);
     assert_true(config.train.schedule == CONFIG_COSINE && config.train.warmup == 1.5);
     assert_true(config.train.warmup_factor == 0.333 && config.train.step_epochs == 2.5);
     assert_true(config.train.step_factor == 0.2 && config.train.final_lr == 1e-7);
@@ -69,6 +71,28 @@ static void every_key(void **state)
     assert_int_equal(strlen(config.network.lines[1].name), 63);
     assert_string_equal(config.network.lines[3].where, "configs/a.ini:14");
     config_destroy(&config);
+}
+
+/* PyTorch's default, which is not that of the others; a line or an override says otherwise. */
+static void momentum_of_rmsprop(void **state)
+{
+    (void)state;
+    static const char *const rmsprop[] = {"train.optimizer=rmsprop", "train.momentum=0.9"};
+    static const struct {
+        const char *text;
+        size_t overrides;
+        double momentum;
+    } cases[] = {{LAYERS, 0, 0.9},
+                 {LAYERS, 1, 0},
+                 {LAYERS, 2, 0.9},
+                 {LAYERS "[train]\nmomentum = 0.5\n", 1, 0.5},
+                 {LAYERS "[train]\noptimizer = adam\n", 0, 0.9}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config config;
+        assert_done(config_parse(&config, "a.ini", cases[i].text, rmsprop, cases[i].overrides));
+        assert_true(config.train.momentum == cases[i].momentum);
+        config_destroy(&config);
+    }
 }
 
 static void wrong_texts(void **state)
@@ -114,6 +138,10 @@ static void wrong_texts(void **state)
         {LAYERS "a123456789_123456789_123456789_123456789_123456789_123456789_123 = relu\n",
          "longer than 63"},
         {LAYERS "[train]\nnesterov = yes\nmomentum = 0\n", "configs/a.ini:6: nesterov = yes needs momentum"},
+        {LAYERS "[train]\noptimizer = lamb\nnesterov = yes\n",
+         "configs/a.ini:7: nesterov = yes is for optimizer = sgd only"},
+        {LAYERS "[train]\noptimizer = adam_w\n", "did you mean `adamw`?"},
+        {LAYERS "[train]\nbeta1 = 1\n", "beta1 = 1: expected a number from 0 to 0.999999"},
         {LAYERS "[train]\nepochs = 3\nwarmup = 3.5\n",
          "configs/a.ini:7: warmup = 3.5 is longer than the run, epochs = 3"},
         {LAYERS "[run]\nname = a/b\n", "configs/a.ini:6: `a/b` cannot be [run] name"},
@@ -264,10 +292,15 @@ static void wrong_overrides(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),        cmocka_unit_test(every_key),
-        cmocka_unit_test(wrong_texts),     cmocka_unit_test(layers_are_not_planned),
-        cmocka_unit_test(too_many_layers), cmocka_unit_test(names_from_paths),
-        cmocka_unit_test(overrides),       cmocka_unit_test(wrong_overrides),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(every_key),
+        cmocka_unit_test(momentum_of_rmsprop),
+        cmocka_unit_test(wrong_texts),
+        cmocka_unit_test(layers_are_not_planned),
+        cmocka_unit_test(too_many_layers),
+        cmocka_unit_test(names_from_paths),
+        cmocka_unit_test(overrides),
+        cmocka_unit_test(wrong_overrides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
