@@ -20,7 +20,17 @@ enum config_optimizer {
 }; /* as optimizer_types */
 enum config_allreduce { CONFIG_RING, CONFIG_TREE, CONFIG_MPI };
 enum config_overlap { CONFIG_OVERLAP_AUTO, CONFIG_OVERLAP_YES, CONFIG_OVERLAP_NO };
-enum config_schedule { CONFIG_CONSTANT, CONFIG_STEP, CONFIG_COSINE };
+enum config_schedule {
+    CONFIG_CONSTANT,
+    CONFIG_STEP,
+    CONFIG_MULTISTEP,
+    CONFIG_COSINE,
+    CONFIG_POLYNOMIAL,
+    CONFIG_EXPONENTIAL,
+    CONFIG_ONECYCLE,
+    CONFIG_TRIANGULAR,
+}; /* as enum schedule_kind */
+enum config_lr_scaling { CONFIG_SCALING_NONE, CONFIG_SCALING_LINEAR, CONFIG_SCALING_SQRT };
 
 struct config {
     char path[OPTION_TEXT_MAX]; /* where it came from, for messages */
@@ -48,7 +58,12 @@ struct config {
         int schedule;                           /* enum config_schedule */
         double warmup, warmup_factor;           /* epochs; share of lr to start from */
         double step_epochs, step_factor;
-        double final_lr; /* of cosine */
+        char milestones[OPTION_TEXT_MAX]; /* epochs, with commas */
+        double final_lr, power;           /* of cosine, polynomial */
+        double cycle_start, cycle_peak, cycle_end;
+        double schedule_epochs; /* 0: epochs */
+        int lr_scaling;         /* enum config_lr_scaling */
+        size_t base_batch;
     } train;
     struct {
         size_t shards;                  /* 0: as many as ranks */

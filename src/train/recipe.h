@@ -1,6 +1,11 @@
 #pragma once
 /* What [train] says, as the structures of core. */
 #include "core/optimizer.h"
+#include "core/schedule.h"
 #include "train/job.h"
 
 struct optimizer_settings recipe_optimizer(const struct job *job);
+struct schedule recipe_schedule(const struct job *job);
+
+/* What lr is multiplied with for this batch: 1 without lr_scaling. */
+double recipe_lr_scale(const struct config *config, size_t batch);

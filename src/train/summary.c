@@ -6,6 +6,7 @@
 #include "core/optimizer.h"
 #include "core/text.h"
 #include "dist/shard.h"
+#include "train/recipe.h"
 #include "train/step.h"
 
 #include <stdio.h>
@@ -173,15 +174,46 @@ static void print_gradients(const struct summary_run *run)
               text_bytes(bucket, (double)bucket_bytes), overlaps[c->distributed.overlap]);
 }
 
-static void print_optimizer(const struct config *c)
+/* ", lr 0.1 cosine to 0" */
+static void print_rate(const struct config *c, size_t batch)
 {
-    static const char *const schedules[] = {"constant", "step", "cosine"};
-    log_print("  optimizer     %s, lr %g %s", optimizer_types[c->train.optimizer]->name, c->train.lr,
-              schedules[c->train.schedule]);
-    if (c->train.schedule == CONFIG_STEP)
+    static const char *const schedules[] = {
+        [CONFIG_CONSTANT] = "constant",     [CONFIG_STEP] = "step",
+        [CONFIG_MULTISTEP] = "multistep",   [CONFIG_COSINE] = "cosine",
+        [CONFIG_POLYNOMIAL] = "polynomial", [CONFIG_EXPONENTIAL] = "exponential",
+        [CONFIG_ONECYCLE] = "one cycle",    [CONFIG_TRIANGULAR] = "triangular"};
+    double scale = recipe_lr_scale(c, batch);
+    log_print(", lr %g %s", c->train.lr * scale, schedules[c->train.schedule]);
+    switch (c->train.schedule) {
+    case CONFIG_STEP:
+    case CONFIG_EXPONENTIAL:
         log_print(" x %g every %g epochs", c->train.step_factor, c->train.step_epochs);
-    if (c->train.schedule == CONFIG_COSINE)
-        log_print(" to %g", c->train.final_lr);
+        break;
+    case CONFIG_MULTISTEP:
+        log_print(" x %g after epochs %s", c->train.step_factor, c->train.milestones);
+        break;
+    case CONFIG_COSINE:
+    case CONFIG_POLYNOMIAL:
+        log_print(" to %g", c->train.final_lr * scale);
+        break;
+    case CONFIG_ONECYCLE:
+    case CONFIG_TRIANGULAR:
+        log_print(" from x %g to x %g, peak at %g", c->train.cycle_start, c->train.cycle_end,
+                  c->train.cycle_peak);
+        break;
+    }
+}
+
+static void print_optimizer(const struct summary_run *run)
+{
+    const struct config *c = run->config;
+    if (c->train.lr_scaling != CONFIG_SCALING_NONE)
+        log_print("  learning rate %g x %.4g (batch %zu, base %zu%s) = %g\n", c->train.lr,
+                  recipe_lr_scale(c, run->batch), run->batch, c->train.base_batch,
+                  c->train.lr_scaling == CONFIG_SCALING_SQRT ? ", square root" : "",
+                  c->train.lr * recipe_lr_scale(c, run->batch));
+    log_print("  optimizer     %s", optimizer_types[c->train.optimizer]->name);
+    print_rate(c, run->batch);
     if (c->train.warmup > 0)
         log_print(", warm-up %g epoch%s", c->train.warmup, c->train.warmup == 1 ? "" : "s");
     bool moments = c->train.optimizer == CONFIG_ADAM || c->train.optimizer == CONFIG_ADAMW ||
@@ -212,7 +244,7 @@ void summary_print_run(const struct summary_run *run)
         print_gradients(run);
     }
     log_print("  epochs        %zu\n", c->train.epochs);
-    print_optimizer(c);
+    print_optimizer(run);
     log_print("  memory        %s activations and workspace, %s weights, gradients and optimizer\n",
               text_bytes(activations, (double)run->memory), text_bytes(arrays, bytes));
     log_print("  output        %s\n\n", c->run.output);

@@ -42,25 +42,6 @@ struct trainer {
     uint64_t samples_at_start, epoch_samples_at_start;
 };
 
-static struct schedule make_schedule(const struct job *job)
-{
-    const struct config *c = job->config;
-    static const enum schedule_kind kinds[] = {[CONFIG_CONSTANT] = SCHEDULE_CONSTANT,
-                                               [CONFIG_STEP] = SCHEDULE_STEP,
-                                               [CONFIG_COSINE] = SCHEDULE_COSINE};
-    return (struct schedule){
-        .kind = kinds[c->train.schedule],
-        .rate = c->train.lr,
-        .epoch_size = (double)job->train.count,
-        .epochs = (double)c->train.epochs,
-        .warmup_epochs = c->train.warmup,
-        .warmup_factor = c->train.warmup_factor,
-        .step_epochs = c->train.step_epochs,
-        .step_factor = c->train.step_factor,
-        .final_rate = c->train.final_lr,
-    };
-}
-
 static void read_clock(struct trainer *t)
 {
     double now = clock_seconds();
@@ -267,7 +248,7 @@ static enum status prepare(struct trainer *t)
     const struct config *c = t->config;
     struct optimizer_settings settings = recipe_optimizer(job);
     struct step_settings step = job_step_settings(job);
-    t->schedule = make_schedule(job);
+    t->schedule = recipe_schedule(job);
     enum status status = job_bind(job, true);
     if (!status)
         status = optimizer_create(&t->optimizer, optimizer_types[c->train.optimizer], &settings,

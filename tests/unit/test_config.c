@@ -58,6 +58,11 @@ static void every_key(void **state)
     assert_true(config.train.schedule == CONFIG_COSINE && config.train.warmup == 1.5);
     assert_true(config.train.warmup_factor == 0.333 && config.train.step_epochs == 2.5);
     assert_true(config.train.step_factor == 0.2 && config.train.final_lr == 1e-7);
+    assert_string_equal(config.train.milestones, "2,4.5");
+    assert_true(config.train.power == 2 && config.train.cycle_start == 0.2);
+    assert_true(config.train.cycle_peak == 0.23 && config.train.cycle_end == 0.07);
+    assert_true(config.train.schedule_epochs == 7.5 && config.train.base_batch == 64);
+    assert_true(config.train.lr_scaling == CONFIG_SCALING_SQRT);
     assert_true(config.distributed.shards == 16 && config.distributed.allreduce == CONFIG_TREE &&
                 config.distributed.bucket == 77 && config.distributed.overlap == CONFIG_OVERLAP_NO);
     assert_true(config.distributed.check_every == 5 && config.distributed.stall_warn == 2.5 &&
@@ -140,6 +145,15 @@ static void wrong_texts(void **state)
         {LAYERS "[train]\nnesterov = yes\nmomentum = 0\n", "configs/a.ini:6: nesterov = yes needs momentum"},
         {LAYERS "[train]\noptimizer = lamb\nnesterov = yes\n",
          "configs/a.ini:7: nesterov = yes is for optimizer = sgd only"},
+        {LAYERS "[train]\nepochs = 10\nschedule = onecycle\nschedule_epochs = 9\n",
+         "configs/a.ini:8: the schedule ends after schedule_epochs = 9, the run after epochs = 10"},
+        {LAYERS "[train]\nschedule = onecycle\nwarmup = 1\n",
+         "configs/a.ini:7: warmup = 1: schedule = onecycle"},
+        {LAYERS "[train]\nschedule = multistep\n", "configs/a.ini:6: schedule = multistep needs milestones"},
+        {LAYERS "[train]\nmilestones = 3,x\n", "configs/a.ini:6: milestones = 3,x: expected up to 32 epochs"},
+        {LAYERS "[train]\nmilestones = 3,2\n", "milestones = 3,2: they must be above 0 and rise"},
+        {LAYERS "[train]\nschedule = multistep\nmilestones = 3,10\n",
+         "configs/a.ini:7: milestones = 3,10: the run ends before 10, after epochs = 10"},
         {LAYERS "[train]\noptimizer = adam_w\n", "did you mean `adamw`?"},
         {LAYERS "[train]\nbeta1 = 1\n", "beta1 = 1: expected a number from 0 to 0.999999"},
         {LAYERS "[train]\nepochs = 3\nwarmup = 3.5\n",
