@@ -62,7 +62,9 @@ struct config {
         double final_lr, power;           /* of cosine, polynomial */
         double cycle_start, cycle_peak, cycle_end;
         double schedule_epochs; /* 0: epochs */
-        int lr_scaling;         /* enum config_lr_scaling */
+        double label_smoothing;
+        char class_weights[OPTION_TEXT_MAX]; /* "": none; balanced; or numbers with commas */
+        int lr_scaling;                      /* enum config_lr_scaling */
         size_t base_batch;
     } train;
     struct {

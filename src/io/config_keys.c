@@ -82,6 +82,13 @@ const struct option config_keys[] = {
      "lr and final_lr are for base_batch, and are multiplied with batch / base_batch, or its square root"},
     {"train", "base_batch", OPTION_SIZE, FIELD(train.base_batch), "256", 1, 1 << 24, NULL,
      "lr_scaling: the batch that lr is for"},
+    {"train", "label_smoothing", OPTION_REAL, FIELD(train.label_smoothing), "0", 0, 1, NULL,
+     "softmax: share of each sample that goes to all classes evenly; in the training loss, not in the test "
+     "loss"},
+    {"train", "class_weights", OPTION_TEXT, FIELD(train.class_weights), "", 0, 0, NULL,
+     "softmax: how much samples of each class count, such as 1,2,0.5; balanced: classes count the same, "
+     "however "
+     "many samples they have; in the training loss, not in the test loss"},
 
     {"distributed", "shards", OPTION_SIZE, FIELD(distributed.shards), "0", 0, 65536, NULL,
      "fixed slices of every batch, dealt out to the ranks; 0: as many as the first start has ranks"},

@@ -3,6 +3,8 @@
 #include "core/text.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct optimizer_settings recipe_optimizer(const struct job *job)
 {
@@ -55,4 +57,57 @@ struct schedule recipe_schedule(const struct job *job)
                          &schedule.milestone_count))
         schedule.milestone_count = 0;
     return schedule;
+}
+
+/* count / (classes * samples of the class), as scikit-learn's "balanced"; 0 for a class without samples. */
+static void balance(const struct dataset_split *train, size_t outputs, double *weights)
+{
+    memset(weights, 0, outputs * sizeof *weights);
+    for (size_t i = 0; i < train->count; i++)
+        weights[train->classes[i]]++;
+    for (size_t j = 0; j < outputs; j++)
+        weights[j] = weights[j] > 0 ? (double)train->count / ((double)outputs * weights[j]) : 0;
+}
+
+static enum status parse_weights(const struct config *c, size_t outputs, double *weights)
+{
+    size_t count;
+    double sum = 0;
+    bool good = text_to_doubles(c->train.class_weights, weights, outputs, &count) && count == outputs;
+    for (size_t j = 0; good && j < outputs; j++) {
+        good = weights[j] >= 0 && weights[j] <= 1e9;
+        sum += weights[j];
+    }
+    if (good && sum > 0)
+        return STATUS_OK;
+    return status_set(
+        STATUS_USAGE,
+        "%s: train.class_weights = %.200s: expected balanced, or %zu numbers from 0 to 1e9 with "
+        "commas between them, one per output and not all 0",
+        c->path, c->train.class_weights, outputs);
+}
+
+enum status recipe_class_weights(const struct job *job, float **weights)
+{
+    const struct config *c = job->config;
+    size_t outputs = network_outputs(&job->network);
+    bool softmax = network_last(&job->network)->ops->loss == LOSS_CROSS_ENTROPY;
+    bool balanced = !strcmp(c->train.class_weights, "balanced");
+    *weights = NULL;
+    if (!softmax && (c->train.label_smoothing > 0 || c->train.class_weights[0]))
+        return status_set(STATUS_USAGE, "%s: train.%s is for networks that end in softmax", c->path,
+                          c->train.label_smoothing > 0 ? "label_smoothing" : "class_weights");
+    if (!c->train.class_weights[0] || (balanced && !job->has_data))
+        return STATUS_OK;
+    double *values = malloc(outputs * sizeof *values);
+    *weights = malloc(outputs * sizeof **weights);
+    enum status status = values && *weights ? STATUS_OK : status_no_memory("class weights", outputs);
+    if (!status && balanced)
+        balance(&job->train, outputs, values);
+    else if (!status)
+        status = parse_weights(c, outputs, values);
+    for (size_t j = 0; !status && j < outputs; j++)
+        (*weights)[j] = (float)values[j];
+    free(values);
+    return status;
 }

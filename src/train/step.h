@@ -14,6 +14,7 @@ enum step_tail {
     STEP_TAIL_SAMPLES,
     STEP_TAIL_HITS_HIGH, /* hits / STEP_HITS_BASE */
     STEP_TAIL_HITS_LOW,  /* the rest: so that the sum is exact up to 2^36 hits on 4096 shards */
+    STEP_TAIL_WEIGHT,    /* loss_weight: what the batch's losses are divided by */
     STEP_TAIL_STOP,      /* ranks that were asked to stop */
     STEP_TAIL_COUNT,
 };
@@ -26,6 +27,8 @@ struct step_settings {
     const struct allreduce_ops *allreduce;
     size_t bucket; /* floats */
     enum overlap overlap;
+    float label_smoothing;      /* as struct labels has them */
+    const float *class_weights; /* (outputs), borrowed; NULL: all 1 */
 };
 
 /* Gives the samples first .. first+n-1 of the step's batch: x (n, h, w, c), classes (n) or values (n,
@@ -48,7 +51,7 @@ struct step {
 
 /* What a step did; the same on all ranks. */
 struct step_result {
-    struct loss_sum loss;
+    struct loss_sum loss; /* smoothed and weighted: loss_mean is what PyTorch's criterion gives */
     double gradient_norm; /* before clipping */
     bool finite;          /* loss and gradient: if not, the weights were left as they were */
     bool stop;            /* some rank was asked to stop */

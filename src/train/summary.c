@@ -226,6 +226,10 @@ static void print_optimizer(const struct summary_run *run)
         log_print(", weight decay %g", c->train.weight_decay);
     if (c->train.clip_norm > 0)
         log_print(", clipped to norm %g", c->train.clip_norm);
+    if (c->train.label_smoothing > 0)
+        log_print(", labels smoothed by %g", c->train.label_smoothing);
+    if (c->train.class_weights[0])
+        log_print(", classes weighted");
     log_print("\n");
 }
 

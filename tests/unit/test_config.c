@@ -62,7 +62,8 @@ static void every_key(void **state)
     assert_true(config.train.power == 2 && config.train.cycle_start == 0.2);
     assert_true(config.train.cycle_peak == 0.23 && config.train.cycle_end == 0.07);
     assert_true(config.train.schedule_epochs == 7.5 && config.train.base_batch == 64);
-    assert_true(config.train.lr_scaling == CONFIG_SCALING_SQRT);
+    assert_true(config.train.lr_scaling == CONFIG_SCALING_SQRT && config.train.label_smoothing == 0.1);
+    assert_string_equal(config.train.class_weights, "1,2");
     assert_true(config.distributed.shards == 16 && config.distributed.allreduce == CONFIG_TREE &&
                 config.distributed.bucket == 77 && config.distributed.overlap == CONFIG_OVERLAP_NO);
     assert_true(config.distributed.check_every == 5 && config.distributed.stall_warn == 2.5 &&
@@ -96,6 +97,22 @@ static void momentum_of_rmsprop(void **state)
         struct config config;
         assert_done(config_parse(&config, "a.ini", cases[i].text, rmsprop, cases[i].overrides));
         assert_true(config.train.momentum == cases[i].momentum);
+        config_destroy(&config);
+    }
+}
+
+/* Parts of the last epoch may be beyond a schedule; a milestone that is not used may be anywhere. */
+static void schedules_that_end_late_enough(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        LAYERS "[train]\nepochs = 10\nschedule = triangular\nschedule_epochs = 9.5\n",
+        LAYERS "[train]\nepochs = 10\nschedule = cosine\nschedule_epochs = 10\n",
+        LAYERS "[train]\nepochs = 10\nschedule_epochs = 1\nmilestones = 3,20\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct config config;
+        assert_done(parse(&config, texts[i]));
         config_destroy(&config);
     }
 }
@@ -309,6 +326,7 @@ int main(void)
         cmocka_unit_test(defaults),
         cmocka_unit_test(every_key),
         cmocka_unit_test(momentum_of_rmsprop),
+        cmocka_unit_test(schedules_that_end_late_enough),
         cmocka_unit_test(wrong_texts),
         cmocka_unit_test(layers_are_not_planned),
         cmocka_unit_test(too_many_layers),
