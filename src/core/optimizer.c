@@ -96,7 +96,8 @@ static void update_array(const struct optimizer *optimizer, struct optimizer_sha
 {
     const struct optimizer_ops *ops = optimizer->ops;
     double sums[2];
-    shared.decay = parameter->decay ? (float)optimizer->settings.weight_decay : 0;
+    shared.rate *= parameter->lr;
+    shared.decay = (float)(optimizer->settings.weight_decay * parameter->decay_factor);
     if (ops->measure) {
         measure(optimizer, &shared, network, gradients, parameter, sums);
         shared.trust = parameter->decay ? ops->trust(&optimizer->settings, &shared, sums) : 1;
@@ -106,6 +107,14 @@ static void update_array(const struct optimizer *optimizer, struct optimizer_sha
     for (size_t first = 0; first < parameter->count; first += BLOCK)
         ops->update(&optimizer->settings, &shared, parameter->offset + first,
                     block_count(first, parameter->count), network->parameters, gradients, optimizer->slots);
+}
+
+/* Whether step `number` is to change it. */
+static bool learns(const struct optimizer_settings *settings, const struct parameter *parameter,
+                   uint64_t number)
+{
+    double last = parameter->epochs * (double)settings->epoch_steps;
+    return !parameter->frozen && (last == 0 || (double)number <= last);
 }
 
 void optimizer_step(struct optimizer *optimizer, struct network *network, const float *gradients,
@@ -120,5 +129,6 @@ void optimizer_step(struct optimizer *optimizer, struct network *network, const 
         .trust = 1};
     for (size_t i = 0; i < network->layer_count; i++)
         for (size_t p = 0; p < network->layers[i].parameter_count; p++)
-            update_array(optimizer, shared, network, gradients, &network->layers[i].parameters[p]);
+            if (learns(settings, &network->layers[i].parameters[p], number))
+                update_array(optimizer, shared, network, gradients, &network->layers[i].parameters[p]);
 }

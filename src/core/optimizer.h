@@ -10,11 +10,12 @@ enum { OPTIMIZER_SLOTS_MAX = 2 };
 struct optimizer_settings {
     double momentum; /* of sgd, rmsprop, lars */
     bool nesterov;
-    double weight_decay; /* of the parameters that decay */
-    double beta1, beta2; /* of adam, adamw, lamb: shares of the running means kept */
-    double alpha;        /* of rmsprop: likewise */
-    double eps;          /* of adam, adamw, lamb, rmsprop: added to the root that is divided by */
-    double trust;        /* of lars: the paper's eta */
+    double weight_decay;  /* of the parameters that decay */
+    double beta1, beta2;  /* of adam, adamw, lamb: shares of the running means kept */
+    double alpha;         /* of rmsprop: likewise */
+    double eps;           /* of adam, adamw, lamb, rmsprop: added to the root that is divided by */
+    double trust;         /* of lars: the paper's eta */
+    uint64_t epoch_steps; /* in an epoch: when layers that learn for some epochs stop; 0: never */
 };
 
 /* What all elements of one parameter array share in one step. */

@@ -90,7 +90,7 @@ static void time_backward(const struct layer *layer, const struct pass *pass, st
     without.gradients = NULL;
     if (layer->dx[0])
         layer->ops->backward(layer, &without);
-    time->weight_gradient = layer->parameter_count ? middle - start : 0;
+    time->weight_gradient = layer->parameter_count && !layer->frozen ? middle - start : 0;
     time->input_gradient = layer->dx[0] ? clock_seconds() - middle : 0;
 }
 

@@ -18,6 +18,7 @@ struct optimizer_settings recipe_optimizer(const struct job *job)
         .alpha = c->train.alpha,
         .eps = c->train.eps,
         .trust = c->train.trust,
+        .epoch_steps = job->has_data ? (job->train.count + job->batch - 1) / job->batch : 0,
     };
 }
 
