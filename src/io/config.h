@@ -62,6 +62,9 @@ struct config {
         double final_lr, power;           /* of cosine, polynomial */
         double cycle_start, cycle_peak, cycle_end;
         double schedule_epochs; /* 0: epochs */
+        double ema;             /* struct average_settings */
+        size_t lookahead;
+        double lookahead_alpha, lookahead_power;
         double label_smoothing;
         char class_weights[OPTION_TEXT_MAX]; /* "": none; balanced; or numbers with commas */
         int lr_scaling;                      /* enum config_lr_scaling */

@@ -82,6 +82,19 @@ const struct option config_keys[] = {
      "lr and final_lr are for base_batch, and are multiplied with batch / base_batch, or its square root"},
     {"train", "base_batch", OPTION_SIZE, FIELD(train.base_batch), "256", 1, 1 << 24, NULL,
      "lr_scaling: the batch that lr is for"},
+    {"train", "ema", OPTION_REAL, FIELD(train.ema), "0", 0, 0.999999999, NULL,
+     "share that a moving average of the weights keeps at each step, such as 0.999; tests, /model in "
+     "checkpoints "
+     "and all that reads it have the average; 0: off"},
+    {"train", "lookahead", OPTION_SIZE, FIELD(train.lookahead), "0", 0, 1e9, NULL,
+     "steps after which slow weights follow, and replace, the trained ones; without ema they are what is "
+     "tested "
+     "and is /model; 0: off"},
+    {"train", "lookahead_alpha", OPTION_REAL, FIELD(train.lookahead_alpha), "0.5", 0, 1, NULL,
+     "lookahead: share of the way that the slow weights go"},
+    {"train", "lookahead_power", OPTION_REAL, FIELD(train.lookahead_power), "0", 0, 100, NULL,
+     "lookahead: the share falls from 1 to lookahead_alpha, as 1 - (1 - lookahead_alpha) * t^power over the "
+     "schedule; 0: it is lookahead_alpha always"},
     {"train", "label_smoothing", OPTION_REAL, FIELD(train.label_smoothing), "0", 0, 1, NULL,
      "softmax: share of each sample that goes to all classes evenly; in the training loss, not in the test "
      "loss"},

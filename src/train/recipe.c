@@ -6,6 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* 0 without data. */
+static size_t epoch_steps(const struct job *job)
+{
+    return job->has_data ? (job->train.count + job->batch - 1) / job->batch : 0;
+}
+
+static double schedule_epochs(const struct config *c)
+{
+    return c->train.schedule_epochs > 0 ? c->train.schedule_epochs : (double)c->train.epochs;
+}
+
+struct average_settings recipe_average(const struct job *job)
+{
+    const struct config *c = job->config;
+    return (struct average_settings){
+        .ema = c->train.ema,
+        .lookahead = c->train.lookahead,
+        .alpha = c->train.lookahead_alpha,
+        .power = c->train.lookahead_power,
+        .steps = schedule_epochs(c) * (double)epoch_steps(job),
+    };
+}
+
 struct optimizer_settings recipe_optimizer(const struct job *job)
 {
     const struct config *c = job->config;
@@ -18,7 +41,7 @@ struct optimizer_settings recipe_optimizer(const struct job *job)
         .alpha = c->train.alpha,
         .eps = c->train.eps,
         .trust = c->train.trust,
-        .epoch_steps = job->has_data ? (job->train.count + job->batch - 1) / job->batch : 0,
+        .epoch_steps = epoch_steps(job),
     };
 }
 
@@ -43,7 +66,7 @@ struct schedule recipe_schedule(const struct job *job)
         .kind = kinds[c->train.schedule],
         .rate = c->train.lr * scale,
         .epoch_size = (double)job->train.count,
-        .epochs = c->train.schedule_epochs > 0 ? c->train.schedule_epochs : (double)c->train.epochs,
+        .epochs = schedule_epochs(c),
         .warmup_epochs = c->train.warmup,
         .warmup_factor = c->train.warmup_factor,
         .step_epochs = c->train.step_epochs,

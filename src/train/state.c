@@ -9,33 +9,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The optimizer's slots as checkpoints want them. */
-static size_t list_slots(const struct optimizer *optimizer, struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX])
+enum { SLOTS_MAX = OPTIMIZER_SLOTS_MAX + 2 };
+
+/* The arrays beside the weights as checkpoints want them. A file's /model is what is to be used: where
+ * weights are averaged, these functions work between two average_exchange, and the trained weights are a
+ * slot. */
+static size_t list_slots(const struct state *s, struct checkpoint_slot slots[SLOTS_MAX])
 {
-    for (size_t i = 0; i < optimizer->ops->slot_count; i++)
-        slots[i] = (struct checkpoint_slot){optimizer->ops->slot_names[i], optimizer->slots[i]};
-    return optimizer->ops->slot_count;
+    size_t count = 0;
+    const struct optimizer *optimizer = s->optimizer;
+    const struct average *average = s->average;
+    for (; count < optimizer->ops->slot_count; count++)
+        slots[count] = (struct checkpoint_slot){optimizer->ops->slot_names[count], optimizer->slots[count]};
+    if (average->ema)
+        slots[count++] = (struct checkpoint_slot){"trained", average->ema};
+    if (average->slow)
+        slots[count++] = (struct checkpoint_slot){average->ema ? "slow" : "trained", average->slow};
+    return count;
 }
 
 /* Rank 0's arrays and progress become everybody's, where it could read them. */
 static enum status share(struct state *s, enum status status)
 {
     const struct comm *comm = s->job->comm;
-    size_t bytes = s->network->parameter_count * sizeof(float);
+    struct checkpoint_slot slots[SLOTS_MAX];
+    size_t bytes = s->network->parameter_count * sizeof(float), slot_count = list_slots(s, slots);
     status = comm_agree(comm, status);
     if (status)
         return status;
     comm_broadcast(comm, 0, &s->progress, sizeof s->progress);
     comm_broadcast(comm, 0, s->network->parameters, bytes);
-    for (size_t i = 0; i < s->optimizer->ops->slot_count; i++)
-        comm_broadcast(comm, 0, s->optimizer->slots[i], bytes);
+    for (size_t i = 0; i < slot_count; i++)
+        comm_broadcast(comm, 0, slots[i].values, bytes);
     return STATUS_OK;
 }
 
 /* Rank 0 only. */
 static enum status read_checkpoint(struct state *s, const char *path)
 {
-    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
+    struct checkpoint_slot slots[SLOTS_MAX];
     struct checkpoint_info info;
     enum status status = checkpoint_read_info(path, &info);
     if (status)
@@ -48,15 +60,17 @@ static enum status read_checkpoint(struct state *s, const char *path)
     if (!status)
         status = checkpoint_read_model(path, s->network);
     if (!status)
-        status = checkpoint_read_slots(path, s->network, slots, list_slots(s->optimizer, slots));
+        status = checkpoint_read_slots(path, s->network, slots, list_slots(s, slots));
     return status;
 }
 
 static enum status restore(struct state *s, const struct start *start)
 {
     size_t epochs = s->job->config->train.epochs;
+    average_exchange(s->average, s->network);
     enum status status =
         share(s, s->job->comm->rank == 0 ? read_checkpoint(s, start->checkpoint) : STATUS_OK);
+    average_exchange(s->average, s->network);
     if (status)
         return status;
     snprintf(s->checkpoint, sizeof s->checkpoint, "%s", start->checkpoint);
@@ -86,32 +100,37 @@ static enum status begin(struct state *s, const struct start *start)
     s->progress = (struct progress){
         .seed = c->run.seed, .shards = s->job->shards, .batch = c->train.batch, .best_metric = NAN};
     network_init(s->network, c->run.seed);
-    if (!start->checkpoint[0])
-        return STATUS_OK;
-    enum status status =
-        share(s, s->job->comm->rank == 0 ? checkpoint_read_model(start->checkpoint, s->network) : STATUS_OK);
-    if (!status)
+    enum status status = STATUS_OK;
+    if (start->checkpoint[0])
+        status = share(s, s->job->comm->rank == 0 ? checkpoint_read_model(start->checkpoint, s->network)
+                                                  : STATUS_OK);
+    average_begin(s->average, s->network);
+    if (!status && start->checkpoint[0])
         log_print("starting with the weights of %s\n\n", start->checkpoint);
     return status;
 }
 
 enum status state_create(struct state *s, struct job *job, struct optimizer *optimizer,
-                         const struct start *start)
+                         struct average *average, const struct start *start)
 {
-    *s = (struct state){.job = job, .network = &job->network, .optimizer = optimizer};
+    *s = (struct state){.job = job, .network = &job->network, .optimizer = optimizer, .average = average};
     enum status status = comm_agree(job->comm, allocate(s));
     return status ? status : begin(s, start);
 }
 
 enum status state_write(struct state *s, const char *config_text, bool best)
 {
-    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
+    struct checkpoint_slot slots[SLOTS_MAX];
     const struct dataset_split *train = &s->job->train;
     const struct config *c = s->job->config;
+    enum status status = state_compare(s);
+    if (status)
+        return status;
+    average_exchange(s->average, s->network);
     struct checkpoint_content content = {
         .network = s->network,
         .slots = slots,
-        .slot_count = list_slots(s->optimizer, slots),
+        .slot_count = list_slots(s, slots),
         .progress = &s->progress,
         .normalization = job_normalization(s->job),
         .class_names = (const char *const *)train->class_names,
@@ -120,11 +139,9 @@ enum status state_write(struct state *s, const char *config_text, bool best)
         .config_text = config_text,
         .threads = s->job->threads,
     };
-    enum status status = state_compare(s);
-    if (status)
-        return status;
     if (s->job->comm->rank == 0)
         status = checkpoint_write(c->run.output, &content, best, s->checkpoint);
+    average_exchange(s->average, s->network);
     if (!status && s->job->comm->rank == 0)
         status = checkpoint_prune(c->run.output, c->checkpoint.keep, s->progress.step);
     status = comm_agree(s->job->comm, status);
@@ -170,17 +187,18 @@ enum status state_load(const struct comm *comm, const char *path, struct network
 /* Of a layer's parameters, which lie side by side, and of the optimizer's slots for them. */
 static uint64_t layer_digest(const struct state *s, const struct layer *layer)
 {
-    uint64_t digests[1 + OPTIMIZER_SLOTS_MAX];
-    size_t floats = 0, slots = s->optimizer->ops->slot_count;
+    struct checkpoint_slot slots[SLOTS_MAX];
+    uint64_t digests[1 + SLOTS_MAX];
+    size_t floats = 0, slot_count = list_slots(s, slots);
     for (size_t p = 0; p < layer->parameter_count; p++)
         floats += layer->parameters[p].count;
     if (floats == 0)
         return 0;
-    for (size_t i = 0; i <= slots; i++) {
-        const float *array = i == 0 ? s->network->parameters : s->optimizer->slots[i - 1];
+    for (size_t i = 0; i <= slot_count; i++) {
+        const float *array = i == 0 ? s->network->parameters : slots[i - 1].values;
         digests[i] = digest_bytes(array + layer->parameters[0].offset, floats * sizeof *array);
     }
-    return digest_bytes(digests, (1 + slots) * sizeof *digests);
+    return digest_bytes(digests, (1 + slot_count) * sizeof *digests);
 }
 
 enum status state_compare(const struct state *s)

@@ -1,6 +1,7 @@
 #pragma once
 /* What a run is made of and a checkpoint keeps: weights, optimizer slots and progress, the same on every
  * rank. Rank 0 reads and writes files, the others get what it read. */
+#include "core/average.h"
 #include "core/optimizer.h"
 #include "io/checkpoint.h"
 #include "train/job.h"
@@ -10,6 +11,7 @@ struct state {
     const struct job *job;       /* borrowed, bound; its network has the weights */
     struct network *network;     /* the job's */
     struct optimizer *optimizer; /* borrowed */
+    struct average *average;     /* borrowed */
     struct progress progress;
     char checkpoint[1024];    /* the last one that was written or read; "": none yet */
     uint64_t *layer_digests;  /* (layers), for state_compare; owned */
@@ -17,10 +19,10 @@ struct state {
 };
 
 /* Collective. The state that the start asks for: new weights, those of --init, or all of a checkpoint. `job`
- * must be bound; it and the optimizer are borrowed. state_destroy frees what the state owns; it may be called
- * on a failure, and on a zeroed one. */
+ * must be bound; it, the optimizer and the average are borrowed. state_destroy frees what the state owns; it
+ * may be called on a failure, and on a zeroed one. */
 enum status state_create(struct state *state, struct job *job, struct optimizer *optimizer,
-                         const struct start *start);
+                         struct average *average, const struct start *start);
 void state_destroy(struct state *state);
 
 /* Collective. The weights of a checkpoint into the network, and how it wants to see pixels;

@@ -226,6 +226,10 @@ static void print_optimizer(const struct summary_run *run)
         log_print(", weight decay %g", c->train.weight_decay);
     if (c->train.clip_norm > 0)
         log_print(", clipped to norm %g", c->train.clip_norm);
+    if (c->train.ema > 0)
+        log_print(", moving average %g", c->train.ema);
+    if (c->train.lookahead > 0)
+        log_print(", lookahead %zu by %g", c->train.lookahead, c->train.lookahead_alpha);
     if (c->train.label_smoothing > 0)
         log_print(", labels smoothed by %g", c->train.label_smoothing);
     if (c->train.class_weights[0])
@@ -238,7 +242,8 @@ void summary_print_run(const struct summary_run *run)
     const struct config *c = run->config;
     char activations[32], arrays[32];
     double bytes = 4.0 * (double)run->network->parameter_count *
-                   (double)(1 + run->gradient_arrays + optimizer_types[c->train.optimizer]->slot_count);
+                   (double)(1 + run->gradient_arrays + optimizer_types[c->train.optimizer]->slot_count +
+                            (c->train.ema > 0) + (c->train.lookahead > 0));
     log_print("  run           %s, seed %llu, cnn-train %s\n", c->run.name, (unsigned long long)c->run.seed,
               build_version());
     print_data(run);

@@ -26,6 +26,7 @@ struct trainer {
     uint64_t steps; /* 0: to the end */
     const char *config_text;
     struct optimizer optimizer;
+    struct average average;
     struct schedule schedule;
     struct step step;
     struct order order;
@@ -138,6 +139,7 @@ static enum status run_steps(struct trainer *t)
         t->stop = result.stop;
         position += n;
         t->progress->step++;
+        average_step(&t->average, &t->job->network, t->progress->step);
         t->progress->samples_seen += n;
         t->progress->epoch_sum = loss_add(t->progress->epoch_sum, result.loss);
         show_progress(t, position);
@@ -159,14 +161,16 @@ static bool note_best(struct progress *progress, struct loss_sum test)
     return true;
 }
 
-/* The test data's loss at the end of an epoch. */
+/* The test data's loss at the end of an epoch, with the weights to use. */
 static enum status test_epoch(struct trainer *t, struct loss_sum *test)
 {
     *test = (struct loss_sum){0};
     if (!t->job->has_test)
         return STATUS_OK;
+    average_exchange(&t->average, &t->job->network);
     enum status status = evaluation_run(&t->job->network, t->job->comm, &t->job->test,
                                         job_normalization(t->job), test, NULL, NULL);
+    average_exchange(&t->average, &t->job->network);
     return status || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
 }
 
@@ -247,6 +251,7 @@ static enum status prepare(struct trainer *t)
     struct job *job = t->job;
     const struct config *c = t->config;
     struct optimizer_settings settings = recipe_optimizer(job);
+    struct average_settings average = recipe_average(job);
     struct step_settings step = job_step_settings(job);
     t->schedule = recipe_schedule(job);
     enum status status = job_bind(job, true);
@@ -254,12 +259,14 @@ static enum status prepare(struct trainer *t)
         status = optimizer_create(&t->optimizer, optimizer_types[c->train.optimizer], &settings,
                                   job->network.parameter_count);
     if (!status)
+        status = average_create(&t->average, &average, job->network.parameter_count);
+    if (!status)
         status = order_create(&t->order, job->train.count, c->run.seed, c->data.shuffle);
     status = comm_agree(job->comm, status);
     if (!status)
         status = step_create(&t->step, &job->network, &t->optimizer, job->comm, &step);
     if (!status)
-        status = state_create(&t->state, job, &t->optimizer, t->start);
+        status = state_create(&t->state, job, &t->optimizer, &t->average, t->start);
     if (!status)
         status =
             comm_agree(job->comm, job->comm->rank == 0 ? start_claim_folder(t->start, t->config) : STATUS_OK);
@@ -298,5 +305,6 @@ done:
     order_destroy(&t.order);
     step_destroy(&t.step);
     optimizer_destroy(&t.optimizer);
+    average_destroy(&t.average);
     return status;
 }

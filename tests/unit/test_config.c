@@ -64,6 +64,8 @@ static void every_key(void **state)
     assert_true(config.train.schedule_epochs == 7.5 && config.train.base_batch == 64);
     assert_true(config.train.lr_scaling == CONFIG_SCALING_SQRT && config.train.label_smoothing == 0.1);
     assert_string_equal(config.train.class_weights, "1,2");
+    assert_true(config.train.ema == 0.99 && config.train.lookahead == 4);
+    assert_true(config.train.lookahead_alpha == 0.2 && config.train.lookahead_power == 3);
     assert_true(config.distributed.shards == 16 && config.distributed.allreduce == CONFIG_TREE &&
                 config.distributed.bucket == 77 && config.distributed.overlap == CONFIG_OVERLAP_NO);
     assert_true(config.distributed.check_every == 5 && config.distributed.stall_warn == 2.5 &&
