@@ -127,7 +127,7 @@ enum status gradient_check_run(struct network *network, size_t n, uint64_t seed,
     for (size_t i = network->layer_count;
          i-- > 0;) { /* backwards: the reference goes on from the layer changed */
         const struct layer *layer = &network->layers[i];
-        for (size_t p = layer->parameter_count; p-- > 0;) {
+        for (size_t p = layer->frozen ? 0 : layer->parameter_count; p-- > 0;) {
             struct gradient_check check = {
                 .layer = layer, .parameter = &layer->parameters[p], .loss_error = loss_error};
             check_array(&b, &check, gradients + layer->parameters[p].offset, direction, seed);

@@ -41,7 +41,19 @@ struct parameter {
     size_t count;  /* product of the dimensions */
     size_t offset; /* in floats, into the network's parameter array and every array parallel to it; of a
                       buffer into the network's buffers and their statistics */
-    bool decay;    /* weight decay applies */
+    bool decay;    /* weight decay applies, where the layer's line does not say otherwise */
+
+    /* from the layer's rates */
+    double lr, decay_factor; /* times the run's learning rate, and its weight decay */
+    double epochs;           /* it is trained in so many; 0: in all */
+    bool frozen;             /* it is never trained */
+};
+
+/* What a layer's line says of how it learns; see core/layer_rates.h. NAN: not given. */
+struct layer_rates {
+    double lr, bias_lr, decay, bias_decay, epochs;
+    bool frozen;
+    const char *given; /* an option that was, or NULL */
 };
 
 /* What one forward or backward is about. Everything random hangs on seed, shard and step. */
@@ -66,6 +78,8 @@ struct layer {
     void *options; /* the type's own structure: its options, then what plan derived from them; owned by the
                       network */
 
+    struct layer_rates rates;
+
     /* planned */
     size_t input_count, inputs[LAYER_INPUTS_MAX]; /* layers that it reads, by index; all before its own */
     struct shape in[LAYER_INPUTS_MAX], out;
@@ -83,8 +97,8 @@ struct layer {
     bool output_relu_backward; /* and backward takes the gradient of that relu's output, y, as dy */
     bool input_relu;           /* forward and backward also do the relu whose output alone x[0] is */
     bool skip_forward, skip_backward; /* of a relu: another layer does it, so the network does not call it */
-    bool trainable; /* it, or a layer that it reads from, has parameters: the gradient of its output is wanted
-                     */
+    bool frozen;                      /* its parameters get no gradients */
+    bool trainable; /* it, or a layer that it reads from, learns: the gradient of its output is wanted */
 
     /* bound: borrowed from the network's arena; n samples each */
     const float *x[LAYER_INPUTS_MAX];

@@ -15,6 +15,19 @@ size_t loss_best(const float *y, size_t k)
     return best;
 }
 
+static float weight_of(struct labels labels, size_t class)
+{
+    return labels.weights ? labels.weights[class] : 1;
+}
+
+double loss_weight(size_t n, struct labels labels)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n && labels.weights; i++)
+        sum += (double)labels.weights[labels.classes[i]];
+    return labels.weights ? sum : (double)n;
+}
+
 /* -log softmax(z)[class], and dz = scale * (softmax(z) - 1 at the class); y is softmax(z). Hit: the class has
  * the largest output, of equals the first. */
 static void cross_entropy(size_t k, const float *z, const float *y, int32_t class, float scale, float *dz,
@@ -31,6 +44,29 @@ static void cross_entropy(size_t k, const float *z, const float *y, int32_t clas
     sum->hits += best == (size_t) class && y[best] == y[best]; /* not where the output is NaN */
     for (size_t j = 0; dz && j < k; j++)
         dz[j] = scale * (y[j] - (j == (size_t) class ? 1.0f : 0.0f));
+}
+
+/* The same, smoothed and weighted: every class is right to the share target[j], and dz = scale * (y * sum of
+ * the shares - target). */
+static void cross_entropy_smooth(size_t k, const float *z, const float *y, int32_t class,
+                                 struct labels labels, float scale, float *dz, struct loss_sum *sum)
+{
+    size_t best = loss_best(y, k);
+    float largest = z[0], total = 0, all = 0, even = labels.smoothing / (float)k;
+    sum->hits += best == (size_t) class && y[best] == y[best];
+    for (size_t j = 1; j < k; j++)
+        largest = z[j] > largest ? z[j] : largest;
+    for (size_t j = 0; j < k; j++)
+        total += expf(z[j] - largest);
+    float log_total = logf(total), right = (1 - labels.smoothing) * weight_of(labels, (size_t) class);
+    for (size_t j = 0; j < k; j++)
+        all += even * weight_of(labels, j) + (j == (size_t) class ? right : 0);
+    for (size_t j = 0; j < k; j++) {
+        float target = even * weight_of(labels, j) + (j == (size_t) class ? right : 0);
+        sum->loss += (double)target * (double)(log_total - (z[j] - largest));
+        if (dz)
+            dz[j] = scale * (all * y[j] - target);
+    }
 }
 
 /* mean over outputs of max(z, 0) - z t + log(1 + exp(-|z|)), and dz = scale / k * (y - t) */
@@ -67,7 +103,9 @@ struct loss_sum loss_compute(enum loss_kind kind, size_t n, size_t k, const floa
     struct loss_sum sum = {.samples = n, .tries = loss_tries(kind, n, k)};
     for (size_t i = 0; i < n; i++) {
         float *row = dz ? dz + i * k : NULL;
-        if (kind == LOSS_CROSS_ENTROPY)
+        if (kind == LOSS_CROSS_ENTROPY && (labels.weights || labels.smoothing > 0))
+            cross_entropy_smooth(k, z + i * k, y + i * k, labels.classes[i], labels, scale, row, &sum);
+        else if (kind == LOSS_CROSS_ENTROPY)
             cross_entropy(k, z + i * k, y + i * k, labels.classes[i], scale, row, &sum);
         else if (kind == LOSS_BINARY_CROSS_ENTROPY)
             binary_cross_entropy(k, z + i * k, y + i * k, labels.values + i * k, scale, row, &sum);
@@ -77,7 +115,8 @@ struct loss_sum loss_compute(enum loss_kind kind, size_t n, size_t k, const floa
     return sum;
 }
 
-static double reference_row(enum loss_kind kind, size_t k, const double *z, int32_t class, const float *t)
+static double reference_row(enum loss_kind kind, size_t k, const double *z, int32_t class, const float *t,
+                            struct labels labels)
 {
     double loss = 0, total = 0, largest = z[0];
     for (size_t j = 1; j < k; j++)
@@ -90,7 +129,14 @@ static double reference_row(enum loss_kind kind, size_t k, const double *z, int3
         else
             loss += (z[j] - t[j]) * (z[j] - t[j]) / (double)k;
     }
-    return kind == LOSS_CROSS_ENTROPY ? log(total) + largest - z[class] : loss;
+    if (kind != LOSS_CROSS_ENTROPY)
+        return loss;
+    for (size_t j = 0; j < k; j++) {
+        double share =
+            (j == (size_t) class) * (1 - (double)labels.smoothing) + (double)labels.smoothing / (double)k;
+        loss += share * (double)weight_of(labels, j) * (log(total) + largest - z[j]);
+    }
+    return loss;
 }
 
 double loss_reference(enum loss_kind kind, size_t n, size_t k, const double *z, struct labels labels)
@@ -98,7 +144,7 @@ double loss_reference(enum loss_kind kind, size_t n, size_t k, const double *z, 
     double loss = 0;
     for (size_t i = 0; i < n; i++)
         loss += reference_row(kind, k, z + i * k, labels.classes ? labels.classes[i] : 0,
-                              labels.values ? labels.values + i * k : NULL);
+                              labels.values ? labels.values + i * k : NULL, labels);
     return loss;
 }
 

@@ -3,10 +3,14 @@
  * BCEWithLogitsLoss and MSELoss, means over batch and outputs. */
 #include "core/layer.h"
 
-/* Labels of n samples, borrowed. */
+/* Labels of n samples, borrowed, and what of CrossEntropyLoss goes with them: label_smoothing, and weight. A
+ * sample of class c then has the loss
+ *     (1 - smoothing) * weights[c] * -log p[c] + smoothing / k * sum over j of weights[j] * -log p[j] */
 struct labels {
     const int32_t *classes; /* (n), of LOSS_CROSS_ENTROPY */
     const float *values;    /* (n, k), of the other two */
+    const float *weights;   /* (k), of LOSS_CROSS_ENTROPY; NULL: all 1 */
+    float smoothing;        /* of LOSS_CROSS_ENTROPY */
 };
 
 /* Sums, so that parts can be added. */
@@ -16,6 +20,10 @@ struct loss_sum {
     uint64_t hits;    /* right answers: classes, or single outputs on the right side of 1/2 */
     uint64_t tries;   /* out of how many; 0 for mean squared error */
 };
+
+/* Sum of the weights of the samples' classes, n without weights: PyTorch's mean over a batch is the sum of
+ * the losses divided by this. */
+double loss_weight(size_t n, struct labels labels);
 
 /* Of n samples with k outputs each. z: what the last layer is fed with (n, k), y: what it made of it (n, k).
  * dz (n, k), overwritten: scale * gradient of the sum of the samples' losses with respect to z; NULL: not

@@ -222,12 +222,14 @@ static void add_gradients(const struct layer *layer, size_t n)
 void network_backward(const struct network *network, const struct pass *pass, gradient_ready *on_ready,
                       void *user)
 {
+    struct pass without = *pass;
+    without.gradients = NULL;
     for (size_t i = network->layer_count - 1; i-- > 0;) {
         const struct layer *layer = &network->layers[i];
         if (!layer->trainable)
             continue;
         if (!layer->skip_backward)
-            layer->ops->backward(layer, pass);
+            layer->ops->backward(layer, layer->frozen ? &without : pass);
         add_gradients(layer, pass->n);
         if (on_ready && layer->parameter_count) {
             const struct parameter *first = &layer->parameters[0];

@@ -70,11 +70,11 @@ struct loss_sum network_loss(const struct network *network, const struct pass *p
                              float scale);
 
 /* Called when the gradients of parameters offset .. offset+count-1 are complete; offsets come falling and
- * without gaps. */
+ * without gaps, down to the first layer that learns. */
 typedef void gradient_ready(void *user, size_t offset, size_t count);
 
-/* After network_loss with gradients: adds every parameter's gradient to pass->gradients. `on_ready` may be
- * NULL. */
+/* After network_loss with gradients: adds the gradient of every layer that is not frozen to pass->gradients.
+ * `on_ready` may be NULL. */
 void network_backward(const struct network *network, const struct pass *pass, gradient_ready *on_ready,
                       void *user);
 

@@ -1,4 +1,5 @@
 /* From the configuration's lines to layers with shapes. */
+#include "core/layer_rates.h"
 #include "core/network.h"
 #include "core/text.h"
 
@@ -77,25 +78,39 @@ static enum status parse_from(const struct network *network, struct layer *layer
     return layer->input_count ? STATUS_OK : status_set(STATUS_USAGE, "from= names no layer");
 }
 
-static enum status parse_option(struct layer *layer, const char *name, const char *value, bool given[])
+/* Rows of the type's table, then of the one that all layers have. */
+enum { OPTIONS_MAX = 32 };
+
+static enum status unknown_option(const struct layer_ops *ops, const char *name)
+{
+    const char *known[OPTIONS_MAX + 1];
+    size_t count = 0;
+    for (; count < ops->option_count; count++)
+        known[count] = ops->options[count].name;
+    for (size_t i = 0; i < layer_rates_option_count; i++)
+        known[count++] = layer_rates_options[i].name;
+    known[count++] = "from";
+    char what[64];
+    snprintf(what, sizeof what, "option of %s", ops->type);
+    return unknown(what, name, known, count);
+}
+
+static enum status parse_option(struct layer *layer, const char *name, const char *value,
+                                bool given[OPTIONS_MAX])
 {
     const struct layer_ops *ops = layer->ops;
-    const struct option *option = option_find(ops->options, ops->option_count, NULL, name);
-    if (!option) {
-        const char *known[32];
-        size_t count = 0;
-        for (; count < ops->option_count; count++)
-            known[count] = ops->options[count].name;
-        known[count++] = "from";
-        char what[64];
-        snprintf(what, sizeof what, "option of %s", ops->type);
-        return unknown(what, name, known, count);
-    }
-    size_t row = (size_t)(option - ops->options);
+    const struct option *own = option_find(ops->options, ops->option_count, NULL, name);
+    const struct option *common = option_find(layer_rates_options, layer_rates_option_count, NULL, name);
+    if (!own && !common)
+        return unknown_option(ops, name);
+    size_t row =
+        own ? (size_t)(own - ops->options) : ops->option_count + (size_t)(common - layer_rates_options);
     if (given[row])
         return status_set(STATUS_USAGE, "%s is given twice", name);
     given[row] = true;
-    return option_parse(option, value, layer->options);
+    if (!own)
+        layer->rates.given = common->name;
+    return own ? option_parse(own, value, layer->options) : option_parse(common, value, &layer->rates);
 }
 
 /* "TYPE option=value ..." in `text`, which it cuts up. */
@@ -108,11 +123,13 @@ static enum status parse_line(const struct network *network, struct layer *layer
     if (status)
         return status;
     const struct layer_ops *ops = layer->ops;
-    bool given[32] = {false};
+    bool given[OPTIONS_MAX] = {false};
     layer->options = calloc(1, ops->options_size + 1);
     if (!layer->options)
         return status_no_memory("a layer's options", ops->options_size);
     status = option_defaults(ops->options, ops->option_count, layer->options);
+    if (!status)
+        status = option_defaults(layer_rates_options, layer_rates_option_count, &layer->rates);
     for (word = strtok_r(NULL, " \t", &rest); word && !status; word = strtok_r(NULL, " \t", &rest)) {
         char *value = strchr(word, '=');
         if (!value)
@@ -213,6 +230,8 @@ static enum status plan_layer(struct network *network, size_t i, const struct la
         layer->buffers[b].offset = network->buffer_count;
         network->buffer_count += layer->buffers[b].count;
     }
+    if (!status)
+        status = layer_rates_apply(layer);
     for (size_t p = 0; p < layer->parameter_count && !status; p++) {
         layer->parameters[p].offset = network->parameter_count;
         double count = 1;
@@ -261,7 +280,8 @@ static enum status connect(struct network *network, const struct layer_line *lin
         return status_no_memory("the network's plan", network->layer_count);
     for (size_t i = 0; i < network->layer_count; i++) {
         struct layer *layer = &network->layers[i];
-        layer->trainable = layer->parameter_count > 0;
+        layer->frozen = layer_rates_frozen(layer);
+        layer->trainable = !layer->frozen;
         for (size_t k = 0; k < layer->input_count; k++) {
             if (layer->inputs[k] == LAYER_NETWORK_INPUT)
                 continue;
@@ -304,9 +324,9 @@ enum status network_plan(struct network *network, struct shape input, const stru
         status = plan_layer(network, i, &lines[i], i + 1 == count);
     if (!status)
         status = connect(network, lines);
-    if (!status && network->parameter_count == 0)
-        status = status_set(STATUS_USAGE, "%s: the network has nothing to train: no conv2d or dense layer",
-                            lines[0].where);
+    if (!status && !network_last(network)->trainable)
+        status = status_set(STATUS_USAGE, "%s: the network has nothing to train: %s", lines[0].where,
+                            network->parameter_count ? "every layer is frozen" : "no conv2d or dense layer");
     if (status)
         network_destroy(network);
     return status;

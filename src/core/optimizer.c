@@ -2,25 +2,16 @@
 
 #include <math.h>
 
-/* Elements that one thread works on at a time, and that one partial sum of the norm covers. */
-enum { BLOCK = 4096 };
+/* Elements that one thread works on at a time, and that one partial sum covers; partial sums at a time. */
+enum { BLOCK = 4096, SUMS = 1024 };
 
-/* As torch.optim.SGD: v = momentum * v + g; w -= rate * v, or with Nesterov w -= rate * (g + momentum * v),
- * where g = dw + decay * w. */
-static void sgd_update(const struct optimizer_settings *settings, double rate, float factor, float decay,
-                       size_t first, size_t count, float *w, const float *dw, float *const slots[])
-{
-    float lr = (float)rate, momentum = (float)settings->momentum, *v = slots[0];
-    for (size_t i = first; i < first + count; i++) {
-        float g = dw[i] * factor + decay * w[i];
-        v[i] = momentum * v[i] + g;
-        w[i] -= lr * (settings->nesterov ? g + momentum * v[i] : v[i]);
-    }
-}
+/* One per optimizer_*.c, defined at the bottom of the file. */
+extern const struct optimizer_ops optimizer_sgd, optimizer_adam, optimizer_adamw, optimizer_rmsprop;
+extern const struct optimizer_ops optimizer_lars, optimizer_lamb;
 
-static const struct optimizer_ops sgd = {"sgd", 1, {"momentum"}, sgd_update};
-
-const struct optimizer_ops *const optimizer_types[] = {&sgd};
+const struct optimizer_ops *const optimizer_types[] = {&optimizer_sgd,     &optimizer_adam, &optimizer_adamw,
+                                                       &optimizer_rmsprop, &optimizer_lars, &optimizer_lamb};
+const size_t optimizer_type_count = OPTION_COUNT(optimizer_types);
 
 enum status optimizer_create(struct optimizer *optimizer, const struct optimizer_ops *ops,
                              const struct optimizer_settings *settings, size_t parameter_count)
@@ -40,8 +31,8 @@ void optimizer_destroy(struct optimizer *optimizer)
     *optimizer = (struct optimizer){0};
 }
 
-/* Of up to BLOCK floats. Eight running sums, so that the compiler may use vectors. */
-static double block_squares(const float *values, size_t count)
+/* Eight running sums, so that the compiler may use vectors. */
+double optimizer_squares(const float *values, size_t count)
 {
     double lanes[8] = {0}, sum = 0;
     size_t i = 0;
@@ -55,17 +46,21 @@ static double block_squares(const float *values, size_t count)
     return sum;
 }
 
+static size_t block_count(size_t first, size_t count)
+{
+    return count - first < BLOCK ? count - first : BLOCK;
+}
+
 double optimizer_norm(const float *values, size_t count, int threads)
 {
-    /* Blocks are summed in parallel a few thousand at a time, their sums always in the same order. */
-    enum { BATCH = 1024 };
-    double total = 0, sums[BATCH];
-    for (size_t start = 0; start < count; start += (size_t)BATCH * BLOCK) {
-        size_t left = (count - start + BLOCK - 1) / BLOCK, blocks = left < BATCH ? left : BATCH;
+    /* Blocks are summed in parallel, their sums always added in the same order. */
+    double total = 0, sums[SUMS];
+    for (size_t start = 0; start < count; start += (size_t)SUMS * BLOCK) {
+        size_t left = (count - start + BLOCK - 1) / BLOCK, blocks = left < SUMS ? left : SUMS;
 #pragma omp parallel for num_threads(threads) schedule(static)
         for (size_t b = 0; b < blocks; b++) {
             size_t first = start + b * BLOCK;
-            sums[b] = block_squares(values + first, count - first < BLOCK ? count - first : BLOCK);
+            sums[b] = optimizer_squares(values + first, block_count(first, count));
         }
         for (size_t b = 0; b < blocks; b++)
             total += sums[b];
@@ -73,21 +68,67 @@ double optimizer_norm(const float *values, size_t count, int threads)
     return sqrt(total);
 }
 
-void optimizer_step(struct optimizer *optimizer, struct network *network, const float *gradients, double rate,
-                    double norm, double clip_norm)
+static void measure(const struct optimizer *optimizer, const struct optimizer_shared *shared,
+                    const struct network *network, const float *gradients, const struct parameter *parameter,
+                    double totals[2])
 {
-    float factor = clip_norm > 0 && clip_norm / (norm + 1e-6) < 1 ? (float)(clip_norm / (norm + 1e-6)) : 1;
-    for (size_t i = 0; i < network->layer_count; i++) {
-        for (size_t p = 0; p < network->layers[i].parameter_count; p++) {
-            const struct parameter *parameter = &network->layers[i].parameters[p];
-            float decay = parameter->decay ? (float)optimizer->settings.weight_decay : 0;
-#pragma omp parallel for num_threads(network->threads) schedule(static) if (parameter->count > BLOCK)
-            for (size_t first = 0; first < parameter->count; first += BLOCK) {
-                size_t left = parameter->count - first;
-                optimizer->ops->update(&optimizer->settings, rate, factor, decay, parameter->offset + first,
-                                       left < BLOCK ? left : BLOCK, network->parameters, gradients,
-                                       optimizer->slots);
-            }
+    double sums[SUMS][2];
+    totals[0] = totals[1] = 0;
+    for (size_t start = 0; start < parameter->count; start += (size_t)SUMS * BLOCK) {
+        size_t left = (parameter->count - start + BLOCK - 1) / BLOCK, blocks = left < SUMS ? left : SUMS;
+#pragma omp parallel for num_threads(network->threads) schedule(static) if (blocks > 1)
+        for (size_t b = 0; b < blocks; b++) {
+            size_t first = start + b * BLOCK;
+            optimizer->ops->measure(&optimizer->settings, shared, parameter->offset + first,
+                                    block_count(first, parameter->count), network->parameters, gradients,
+                                    optimizer->slots, sums[b]);
+        }
+        for (size_t b = 0; b < blocks; b++) {
+            totals[0] += sums[b][0];
+            totals[1] += sums[b][1];
         }
     }
+}
+
+/* `shared` for one array, from what is the same for all of them. */
+static void update_array(const struct optimizer *optimizer, struct optimizer_shared shared,
+                         struct network *network, const float *gradients, const struct parameter *parameter)
+{
+    const struct optimizer_ops *ops = optimizer->ops;
+    double sums[2];
+    shared.rate *= parameter->lr;
+    shared.decay = (float)(optimizer->settings.weight_decay * parameter->decay_factor);
+    if (ops->measure) {
+        measure(optimizer, &shared, network, gradients, parameter, sums);
+        shared.trust = parameter->decay ? ops->trust(&optimizer->settings, &shared, sums) : 1;
+        shared.rate *= shared.trust;
+    }
+#pragma omp parallel for num_threads(network->threads) schedule(static) if (parameter->count > BLOCK)
+    for (size_t first = 0; first < parameter->count; first += BLOCK)
+        ops->update(&optimizer->settings, &shared, parameter->offset + first,
+                    block_count(first, parameter->count), network->parameters, gradients, optimizer->slots);
+}
+
+/* Whether step `number` is to change it. */
+static bool learns(const struct optimizer_settings *settings, const struct parameter *parameter,
+                   uint64_t number)
+{
+    double last = parameter->epochs * (double)settings->epoch_steps;
+    return !parameter->frozen && (last == 0 || (double)number <= last);
+}
+
+void optimizer_step(struct optimizer *optimizer, struct network *network, const float *gradients,
+                    uint64_t number, double rate, double norm, double clip_norm)
+{
+    const struct optimizer_settings *settings = &optimizer->settings;
+    struct optimizer_shared shared = {
+        .rate = rate,
+        .factor = clip_norm > 0 && clip_norm / (norm + 1e-6) < 1 ? (float)(clip_norm / (norm + 1e-6)) : 1,
+        .correction1 = 1 - pow(settings->beta1, (double)number),
+        .correction2 = 1 - pow(settings->beta2, (double)number),
+        .trust = 1};
+    for (size_t i = 0; i < network->layer_count; i++)
+        for (size_t p = 0; p < network->layers[i].parameter_count; p++)
+            if (learns(settings, &network->layers[i].parameters[p], number))
+                update_array(optimizer, shared, network, gradients, &network->layers[i].parameters[p]);
 }

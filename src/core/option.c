@@ -224,6 +224,10 @@ static enum status set_default(const struct option *option, void *base)
         *(size_t *)field(option, base) = 0;
         return STATUS_OK;
     }
+    if (option->kind == OPTION_REAL && !option->fallback[0]) {
+        *(double *)field(option, base) = NAN;
+        return STATUS_OK;
+    }
     return option_parse(option, option->fallback, base);
 }
 

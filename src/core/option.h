@@ -52,7 +52,8 @@ struct option {
     enum option_kind kind;
     size_t offset;        /* of the field in the structure that the table describes */
     const char *fallback; /* the default, as a user would write it; NULL: must be given. "" of a size: 0,
-                             which then says that it was not given, and need not be in the range */
+                             which then says that it was not given, and need not be in the range; of
+                             a real: NAN likewise */
     double min, max;      /* of numbers; both 0: any */
     const char *choices;  /* of OPTION_CHOICE */
     const char *help;     /* one line */

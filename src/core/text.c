@@ -82,6 +82,24 @@ bool text_to_double(const char *text, double *value)
     return true;
 }
 
+bool text_to_doubles(const char *text, double *values, size_t capacity, size_t *count)
+{
+    *count = 0;
+    while (*text) {
+        char number[64];
+        size_t length = strcspn(text, ",");
+        if (*count == capacity || length >= sizeof number)
+            return false;
+        snprintf(number, sizeof number, "%.*s", (int)length, text);
+        if (!text_to_double(number, &values[(*count)++]))
+            return false;
+        text += length;
+        if (*text && !*++text) /* a comma with nothing behind it */
+            return false;
+    }
+    return true;
+}
+
 size_t text_character(const char *text)
 {
     const unsigned char *c = (const unsigned char *)text;

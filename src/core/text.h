@@ -14,6 +14,10 @@ bool text_to_size(const char *text, size_t *value);
 bool text_to_uint64(const char *text, uint64_t *value);
 bool text_to_double(const char *text, double *value);
 
+/* Numbers with commas between them, up to `capacity`; none in an empty text. Values may be changed on false.
+ */
+bool text_to_doubles(const char *text, double *values, size_t capacity, size_t *count);
+
 /* Bytes of the UTF-8 character (RFC 3629) that the zero-terminated `text` begins with; 0 where the bytes
  * there are none. The terminating zero is a character of 1 byte. */
 size_t text_character(const char *text);

@@ -2,6 +2,7 @@
 
 #include "core/text.h"
 #include "io/block.h"
+#include "io/config_check.h"
 #include "io/ini.h"
 
 #include <stdlib.h>
@@ -295,14 +296,14 @@ static enum status check_together(struct parser *p)
     p->line = 0;
     if (!c->network.line_count)
         return status_set(STATUS_USAGE, "there is no layer: [network] needs lines such as `out = softmax`");
-    if (c->train.nesterov && c->train.momentum == 0) {
-        point_at(p, "train", "nesterov");
-        return status_set(STATUS_USAGE, "nesterov = yes needs momentum above 0");
-    }
-    if (c->train.warmup > (double)c->train.epochs) {
-        point_at(p, "train", "warmup");
-        return status_set(STATUS_USAGE, "warmup = %g is longer than the run, epochs = %zu", c->train.warmup,
-                          c->train.epochs);
+    point_at(p, "train", "momentum");
+    if (c->train.optimizer == CONFIG_RMSPROP && !p->override && !p->line) /* PyTorch's default */
+        c->train.momentum = 0;
+    const char *key;
+    enum status status = config_check_train(c, &key);
+    if (status) {
+        point_at(p, "train", key);
+        return status;
     }
     point_at(p, "run", "name");
     return fill_run(c);

@@ -8,12 +8,29 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { CONFIG_LAYERS_MAX = 4096, CONFIG_KEYS_MAX = 64 };
+enum { CONFIG_LAYERS_MAX = 4096, CONFIG_KEYS_MAX = 128 };
 
-enum config_optimizer { CONFIG_SGD };
+enum config_optimizer {
+    CONFIG_SGD,
+    CONFIG_ADAM,
+    CONFIG_ADAMW,
+    CONFIG_RMSPROP,
+    CONFIG_LARS,
+    CONFIG_LAMB
+}; /* as optimizer_types */
 enum config_allreduce { CONFIG_RING, CONFIG_TREE, CONFIG_MPI };
 enum config_overlap { CONFIG_OVERLAP_AUTO, CONFIG_OVERLAP_YES, CONFIG_OVERLAP_NO };
-enum config_schedule { CONFIG_CONSTANT, CONFIG_STEP, CONFIG_COSINE };
+enum config_schedule {
+    CONFIG_CONSTANT,
+    CONFIG_STEP,
+    CONFIG_MULTISTEP,
+    CONFIG_COSINE,
+    CONFIG_POLYNOMIAL,
+    CONFIG_EXPONENTIAL,
+    CONFIG_ONECYCLE,
+    CONFIG_TRIANGULAR,
+}; /* as enum schedule_kind */
+enum config_lr_scaling { CONFIG_SCALING_NONE, CONFIG_SCALING_LINEAR, CONFIG_SCALING_SQRT };
 
 struct config {
     char path[OPTION_TEXT_MAX]; /* where it came from, for messages */
@@ -43,11 +60,22 @@ struct config {
         int optimizer; /* enum config_optimizer */
         double lr, momentum;
         bool nesterov;
-        double weight_decay, clip_norm; /* 0: off */
-        int schedule;                   /* enum config_schedule */
-        double warmup, warmup_factor;   /* epochs; share of lr to start from */
+        double beta1, beta2, alpha, eps, trust; /* struct optimizer_settings */
+        double weight_decay, clip_norm;         /* 0: off */
+        int schedule;                           /* enum config_schedule */
+        double warmup, warmup_factor;           /* epochs; share of lr to start from */
         double step_epochs, step_factor;
-        double final_lr; /* of cosine */
+        char milestones[OPTION_TEXT_MAX]; /* epochs, with commas */
+        double final_lr, power;           /* of cosine, polynomial */
+        double cycle_start, cycle_peak, cycle_end;
+        double schedule_epochs; /* 0: epochs */
+        double ema;             /* struct average_settings */
+        size_t lookahead;
+        double lookahead_alpha, lookahead_power;
+        double label_smoothing;
+        char class_weights[OPTION_TEXT_MAX]; /* "": none; balanced; or numbers with commas */
+        int lr_scaling;                      /* enum config_lr_scaling */
+        size_t base_batch;
     } train;
     struct {
         size_t shards;                  /* 0: as many as ranks */

@@ -1,5 +1,7 @@
 #include "io/config.h"
 
+#include "core/layer_rates.h"
+
 #include <string.h>
 
 enum { COLUMNS = 100, INDENT = 28 };
@@ -27,6 +29,8 @@ static const struct {
     {"distributed", "How the work is dealt out to the ranks."},
     {"checkpoint", "When the state of the run is saved. At the end it always is."},
 };
+
+static const char rates_help[] = "How a layer with weights learns.";
 
 static const char *section_help(const char *section)
 {
@@ -104,6 +108,14 @@ static void print_layers(FILE *out)
             print_row(out, option, left);
         }
     }
+    fprintf(out, "\n  %-*s", INDENT - 2, "all of them");
+    print_wrapped(out, INDENT, rates_help);
+    for (size_t j = 0; j < layer_rates_option_count; j++) {
+        char left[OPTION_TEXT_MAX];
+        snprintf(left, sizeof left, "  %s=%.200s", layer_rates_options[j].name,
+                 layer_rates_options[j].fallback);
+        print_row(out, &layer_rates_options[j], left);
+    }
 }
 
 static void help_text(FILE *out)
@@ -168,6 +180,11 @@ static void markdown_layers(FILE *out)
         for (size_t j = 0; j < type->option_count; j++)
             markdown_row(out, &type->options[j], "must be given");
     }
+    fprintf(out,
+            "\n### all of them\n\n%s\n\n| option | default | value | meaning |\n| --- | --- | --- | --- |\n",
+            rates_help);
+    for (size_t j = 0; j < layer_rates_option_count; j++)
+        markdown_row(out, &layer_rates_options[j], "");
 }
 
 static void help_markdown(FILE *out)

@@ -5,6 +5,7 @@
 #include "core/random.h"
 #include "core/text.h"
 #include "train/display.h"
+#include "train/recipe.h"
 #include "train/step.h"
 #include "train/summary.h"
 
@@ -89,7 +90,7 @@ static void time_backward(const struct layer *layer, const struct pass *pass, st
     without.gradients = NULL;
     if (layer->dx[0])
         layer->ops->backward(layer, &without);
-    time->weight_gradient = layer->parameter_count ? middle - start : 0;
+    time->weight_gradient = layer->parameter_count && !layer->frozen ? middle - start : 0;
     time->input_gradient = layer->dx[0] ? clock_seconds() - middle : 0;
 }
 
@@ -179,7 +180,7 @@ static enum status prepare(struct benchmark *b)
     struct job *job = b->job;
     struct network *network = &job->network;
     const struct config *c = job->config;
-    struct optimizer_settings settings = {c->train.momentum, c->train.nesterov, c->train.weight_decay};
+    struct optimizer_settings settings = recipe_optimizer(job);
     struct step_settings step = job_step_settings(job);
     job_set_batch(job, c->train.batch);
     enum status status = job_print(job);

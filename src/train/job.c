@@ -9,10 +9,12 @@
 #include "dist/tree_sum.h"
 #include "dist/watch.h"
 #include "train/alike.h"
+#include "train/recipe.h"
 #include "train/shared_data.h"
 #include "train/summary.h"
 
 #include <omp.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* (3, 32, 32), as PyTorch's users have it, and not 3 rows of 32 pixels with 32 channels each. */
@@ -147,6 +149,8 @@ enum status job_open(struct job *job, const struct comm *comm, const struct conf
         status = check_images(job);
     if (!status)
         status = plan(job);
+    if (!status)
+        status = recipe_class_weights(job, &job->class_weights);
     const struct augment augment = job_augment(job);
     if (!status)
         status = status_prefix(augment_check(&augment, job->network.input), "%s: ", config->path);
@@ -171,6 +175,7 @@ void job_set_batch(struct job *job, size_t batch)
 void job_close(struct job *job)
 {
     network_destroy(&job->network);
+    free(job->class_weights);
     shared_data_release(&job->train, &job->train_memory);
     shared_data_release(&job->test, &job->test_memory);
     node_destroy(&job->node);
@@ -193,7 +198,9 @@ struct step_settings job_step_settings(const struct job *job)
                                   .seed = c->run.seed,
                                   .allreduce = &allreduce_list[c->distributed.allreduce],
                                   .bucket = c->distributed.bucket * 1024 / sizeof(float),
-                                  .overlap = overlaps[c->distributed.overlap]};
+                                  .overlap = overlaps[c->distributed.overlap],
+                                  .label_smoothing = (float)c->train.label_smoothing,
+                                  .class_weights = job->class_weights};
 }
 
 struct augment job_augment(const struct job *job)

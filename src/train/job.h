@@ -20,6 +20,7 @@ struct job {
     struct dataset_split train, test; /* to be read only: the host's ranks may share them */
     struct node_memory train_memory, test_memory;
     struct network network;
+    float *class_weights; /* (outputs), of the loss; NULL: all 1 */
     size_t batch; /* samples of a full step: the configuration's, or all there are where that is fewer */
     size_t shards, shard_size; /* the largest of a full batch */
     int threads;

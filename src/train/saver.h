@@ -18,6 +18,9 @@
 
 #include <pthread.h>
 
+/* Of the optimizer and of averages. */
+enum { SAVER_SLOTS_MAX = OPTIMIZER_SLOTS_MAX + 2 };
+
 struct save {
     double began; /* clock_seconds when training stopped for it */
     bool best;    /* best.h5 is to point to it */
@@ -38,7 +41,7 @@ struct saver {
 
     /* the copy: the caller's where the thread is not busy with a checkpoint, else the thread's */
     struct arena arena;
-    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
+    struct checkpoint_slot slots[SAVER_SLOTS_MAX];
     struct network network; /* the run's, but with the copied parameters and buffers */
     struct progress progress;
     struct checkpoint_content content;

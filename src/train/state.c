@@ -10,27 +10,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The optimizer's slots as checkpoints want them. */
-static size_t list_slots(const struct optimizer *optimizer, struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX])
+/* The arrays beside the weights as checkpoints want them. A file's /model is what is to be used: where
+ * weights are averaged, these functions work between two average_exchange, and the trained weights are a
+ * slot. */
+static size_t list_slots(const struct state *s, struct checkpoint_slot slots[SAVER_SLOTS_MAX])
 {
-    for (size_t i = 0; i < optimizer->ops->slot_count; i++)
-        slots[i] = (struct checkpoint_slot){optimizer->ops->slot_names[i], optimizer->slots[i]};
-    return optimizer->ops->slot_count;
+    size_t count = 0;
+    const struct optimizer *optimizer = s->optimizer;
+    const struct average *average = s->average;
+    for (; count < optimizer->ops->slot_count; count++)
+        slots[count] = (struct checkpoint_slot){optimizer->ops->slot_names[count], optimizer->slots[count]};
+    if (average->ema)
+        slots[count++] = (struct checkpoint_slot){"trained", average->ema};
+    if (average->slow)
+        slots[count++] = (struct checkpoint_slot){average->ema ? "slow" : "trained", average->slow};
+    return count;
 }
 
 /* Rank 0's arrays and progress become everybody's, where it could read them. */
 static enum status share(struct state *s, enum status status)
 {
     const struct comm *comm = s->job->comm;
-    size_t bytes = s->network->parameter_count * sizeof(float);
+    struct checkpoint_slot slots[SAVER_SLOTS_MAX];
+    size_t bytes = s->network->parameter_count * sizeof(float), slot_count = list_slots(s, slots);
     status = comm_agree(comm, status);
     if (status)
         return status;
     comm_broadcast(comm, 0, &s->progress, sizeof s->progress);
     comm_broadcast(comm, 0, s->network->parameters, bytes);
     comm_broadcast(comm, 0, s->network->buffers, s->network->buffer_count * sizeof(float));
-    for (size_t i = 0; i < s->optimizer->ops->slot_count; i++)
-        comm_broadcast(comm, 0, s->optimizer->slots[i], bytes);
+    for (size_t i = 0; i < slot_count; i++)
+        comm_broadcast(comm, 0, slots[i].values, bytes);
     return STATUS_OK;
 }
 
@@ -104,7 +114,7 @@ static enum status go_on(struct state *s, const struct start *start, struct chec
 static enum status read_checkpoint(struct state *s, const struct start *start)
 {
     const char *path = start->checkpoint;
-    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
+    struct checkpoint_slot slots[SAVER_SLOTS_MAX];
     struct checkpoint_info info;
     enum status status = checkpoint_read_info(path, &info);
     if (status)
@@ -114,14 +124,16 @@ static enum status read_checkpoint(struct state *s, const struct start *start)
     if (!status)
         status = checkpoint_read_model(path, s->network);
     if (!status)
-        status = checkpoint_read_slots(path, s->network, slots, list_slots(s->optimizer, slots));
+        status = checkpoint_read_slots(path, s->network, slots, list_slots(s, slots));
     return status;
 }
 
 static enum status restore(struct state *s, const struct start *start)
 {
     size_t epochs = s->job->config->train.epochs;
+    average_exchange(s->average, s->network);
     enum status status = share(s, s->job->comm->rank == 0 ? read_checkpoint(s, start) : STATUS_OK);
+    average_exchange(s->average, s->network);
     if (status)
         return status;
     snprintf(s->checkpoint, sizeof s->checkpoint, "%s", start->checkpoint);
@@ -152,19 +164,26 @@ static enum status begin(struct state *s, const struct start *start)
     s->progress = (struct progress){
         .seed = c->run.seed, .shards = s->job->shards, .batch = c->train.batch, .best_metric = NAN};
     network_init(s->network, c->run.seed);
-    if (!start->checkpoint[0])
-        return STATUS_OK;
-    enum status status =
-        share(s, s->job->comm->rank == 0 ? checkpoint_read_model(start->checkpoint, s->network) : STATUS_OK);
-    if (!status)
+    enum status status = STATUS_OK;
+    if (start->checkpoint[0])
+        status = share(s, s->job->comm->rank == 0 ? checkpoint_read_model(start->checkpoint, s->network)
+                                                  : STATUS_OK);
+    average_begin(s->average, s->network);
+    if (!status && start->checkpoint[0])
         log_print("starting with the weights of %s\n\n", start->checkpoint);
     return status;
 }
 
-enum status state_create(struct state *s, struct job *job, struct optimizer *optimizer, struct start *start)
+enum status state_create(struct state *s, struct job *job, struct optimizer *optimizer,
+                         struct average *average, struct start *start)
 {
     const struct config *c = job->config;
-    *s = (struct state){.job = job, .network = &job->network, .optimizer = optimizer, .claim = &start->claim};
+    struct checkpoint_slot slots[SAVER_SLOTS_MAX];
+    *s = (struct state){.job = job,
+                        .network = &job->network,
+                        .optimizer = optimizer,
+                        .average = average,
+                        .claim = &start->claim};
     comm_library(s->library);
     enum status status = comm_agree(job->comm, allocate(s));
     if (!status)
@@ -172,18 +191,25 @@ enum status state_create(struct state *s, struct job *job, struct optimizer *opt
     if (!status)
         status = begin(s, start);
     if (!status && job->comm->rank == 0)
-        status = saver_create(&s->saver, c->run.output, s->claim, s->network, list_slots(optimizer, s->slots),
+        status = saver_create(&s->saver, c->run.output, s->claim, s->network, list_slots(s, slots),
                               c->checkpoint.keep, s->checkpoint);
     return comm_agree(job->comm, status);
 }
 
 enum status state_write(struct state *s, const char *config_text, const struct save *save)
 {
+    struct checkpoint_slot slots[SAVER_SLOTS_MAX];
     const struct dataset_split *train = &s->job->train;
+    enum status status = state_compare(s);
+    if (!status)
+        status = comm_agree(s->job->comm, s->job->comm->rank == 0 ? saver_check(&s->saver) : STATUS_OK);
+    if (status || s->job->comm->rank > 0)
+        return status;
+    average_exchange(s->average, s->network);
     struct checkpoint_content content = {
         .network = s->network,
-        .slots = s->slots,
-        .slot_count = s->optimizer->ops->slot_count,
+        .slots = slots,
+        .slot_count = list_slots(s, slots),
         .progress = &s->progress,
         .normalization = job_normalization(s->job),
         .class_names = (const char *const *)train->class_names,
@@ -197,11 +223,8 @@ enum status state_write(struct state *s, const char *config_text, const struct s
         .hosts = s->hosts,
         .claim = s->claim,
     };
-    enum status status = state_compare(s);
-    if (!status)
-        status = comm_agree(s->job->comm, s->job->comm->rank == 0 ? saver_check(&s->saver) : STATUS_OK);
-    if (!status && s->job->comm->rank == 0)
-        saver_save(&s->saver, &content, save);
+    saver_save(&s->saver, &content, save);
+    average_exchange(s->average, s->network);
     return status;
 }
 
@@ -251,16 +274,17 @@ enum status state_load(const struct comm *comm, const char *path, struct network
 /* Of a layer's parameters, which lie side by side, of the optimizer's slots for them, and of its buffers. */
 static uint64_t layer_digest(const struct state *s, const struct layer *layer)
 {
-    uint64_t digests[2 + OPTIMIZER_SLOTS_MAX];
-    size_t floats = 0, buffered = 0, slots = s->optimizer->ops->slot_count, count = 0;
+    struct checkpoint_slot slots[SAVER_SLOTS_MAX];
+    uint64_t digests[2 + SAVER_SLOTS_MAX];
+    size_t floats = 0, buffered = 0, slot_count = list_slots(s, slots), count = 0;
     for (size_t p = 0; p < layer->parameter_count; p++)
         floats += layer->parameters[p].count;
     for (size_t b = 0; b < layer->buffer_count; b++)
         buffered += layer->buffers[b].count;
     if (floats + buffered == 0)
         return 0;
-    for (size_t i = 0; floats && i <= slots; i++) {
-        const float *array = i == 0 ? s->network->parameters : s->optimizer->slots[i - 1];
+    for (size_t i = 0; floats && i <= slot_count; i++) {
+        const float *array = i == 0 ? s->network->parameters : slots[i - 1].values;
         digests[count++] = digest_bytes(array + layer->parameters[0].offset, floats * sizeof *array);
     }
     if (buffered)

@@ -1,6 +1,7 @@
 #pragma once
 /* What a run is made of and a checkpoint keeps: weights, optimizer slots and progress, the same on every
  * rank. Rank 0 reads and writes files, the others get what it read. */
+#include "core/average.h"
 #include "core/optimizer.h"
 #include "io/checkpoint.h"
 #include "train/job.h"
@@ -12,7 +13,7 @@ struct state {
     struct network *network;     /* the job's */
     struct optimizer *optimizer; /* borrowed */
     struct claim *claim;         /* the start's, borrowed */
-    struct checkpoint_slot slots[OPTIMIZER_SLOTS_MAX];
+    struct average *average;     /* borrowed */
     struct progress progress;
     char library[COMM_LIBRARY_MAX]; /* MPI's name and version */
     char *hosts;                    /* rank 0's: of all ranks; owned */
@@ -24,10 +25,10 @@ struct state {
 };
 
 /* Collective. The state that the start asks for: new weights, those of --init, or all of a checkpoint. `job`
- * must be bound; it, the optimizer and the start are borrowed. state_destroy frees what the state owns; it
- * may be called on a failure, and on a zeroed one. */
+ * must be bound; it, the optimizer, the average and the start are borrowed. state_destroy frees what the
+ * state owns; it may be called on a failure, and on a zeroed one. */
 enum status state_create(struct state *state, struct job *job, struct optimizer *optimizer,
-                         struct start *start);
+                         struct average *average, struct start *start);
 void state_destroy(struct state *state);
 
 /* Collective. The weights of a checkpoint into the network, and how it wants to see pixels;

@@ -47,6 +47,13 @@ void step_destroy(struct step *step)
     *step = (struct step){0};
 }
 
+/* Of the shard in hand. */
+static struct labels step_labels(const struct step *step)
+{
+    return (struct labels){step->classes, step->values, step->settings.class_weights,
+                           step->settings.label_smoothing};
+}
+
 struct pass step_forward(struct step *step, size_t shard, struct range samples, uint64_t number, size_t batch,
                          float *gradients, step_source *source, void *user, struct loss_sum *loss)
 {
@@ -62,12 +69,13 @@ struct pass step_forward(struct step *step, size_t shard, struct range samples, 
     pass.statistics = gradients ? gradients + network->parameter_count + STEP_TAIL_COUNT : NULL;
     watch_enter(step->watch, WATCH_FORWARD);
     network_forward(network, &pass);
-    *loss = network_loss(network, &pass, (struct labels){step->classes, step->values}, 1.0f / (float)batch);
+    *loss = network_loss(network, &pass, step_labels(step), 1.0f / (float)batch);
     return pass;
 }
 
-static void write_tail(float *tail, struct loss_sum loss)
+static void write_tail(float *tail, struct loss_sum loss, double weight)
 {
+    tail[STEP_TAIL_WEIGHT] = (float)weight;
     tail[STEP_TAIL_LOSS] = (float)loss.loss;
     tail[STEP_TAIL_SAMPLES] = (float)loss.samples;
     tail[STEP_TAIL_HITS_HIGH] = (float)(loss.hits / STEP_HITS_BASE);
@@ -91,6 +99,20 @@ static struct loss_sum read_tail(const struct network *network, const float *tai
     sum.hits = (uint64_t)tail[STEP_TAIL_HITS_HIGH] * STEP_HITS_BASE + (uint64_t)tail[STEP_TAIL_HITS_LOW];
     sum.tries = loss_tries(network_last(network)->ops->loss, sum.samples, network_outputs(network));
     return sum;
+}
+
+/* With class weights a batch's loss is divided by the sum of its samples' weights, which nobody knew before
+ * the reduction: the gradients carry 1/samples, and this is the rest. A batch without weight teaches nothing.
+ */
+static void divide_by_weight(const struct step *step, float *gradients, struct loss_sum *loss)
+{
+    size_t count = step->network->parameter_count;
+    double weight = (double)gradients[count + STEP_TAIL_WEIGHT];
+    float factor = weight > 0 ? (float)((double)loss->samples / weight) : 0;
+    loss->loss *= (double)factor;
+#pragma omp parallel for num_threads(step->network->threads) schedule(static)
+    for (size_t i = 0; i < count; i++)
+        gradients[i] *= factor;
 }
 
 /* The last shard's array is complete from `first` to where it was complete before. */
@@ -125,7 +147,7 @@ static void take_shard(struct step *step, size_t index, uint64_t number, size_t 
     if (samples.count > 0) {
         struct loss_sum loss;
         struct pass pass = step_forward(step, shard, samples, number, batch, gradients, source, user, &loss);
-        write_tail(tail, loss);
+        write_tail(tail, loss, loss_weight(samples.count, step_labels(step)));
         watch_enter(step->watch, WATCH_BACKWARD);
         network_backward(step->network, &pass, completion ? on_ready : NULL, completion);
     }
@@ -164,6 +186,8 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
     reducer_finish(&step->reducer);
     watch_enter(step->watch, WATCH_UPDATE);
     result.loss = read_tail(network, tail);
+    if (step->settings.class_weights)
+        divide_by_weight(step, gradients, &result.loss);
     result.stop = tail[STEP_TAIL_STOP] > 0;
     result.save = tail[STEP_TAIL_SAVE] > 0;
     result.gradient_norm = optimizer_norm(gradients, network->parameter_count, network->threads);
@@ -171,7 +195,8 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
                     isfinite(optimizer_norm(statistics, network->buffer_count, network->threads));
     if (!result.finite)
         return result;
-    optimizer_step(step->optimizer, network, gradients, rate, result.gradient_norm, step->settings.clip_norm);
+    optimizer_step(step->optimizer, network, gradients, number + 1, rate, result.gradient_norm,
+                   step->settings.clip_norm);
     network_update_buffers(network, statistics, (size_t)tail[STEP_TAIL_SHARDS]);
     return result;
 }

@@ -15,6 +15,7 @@ enum step_tail {
     STEP_TAIL_SAMPLES,
     STEP_TAIL_HITS_HIGH, /* hits / STEP_HITS_BASE */
     STEP_TAIL_HITS_LOW,  /* the rest: so that the sum is exact up to 2^36 hits on 4096 shards */
+    STEP_TAIL_WEIGHT,    /* loss_weight: what the batch's losses are divided by */
     STEP_TAIL_STOP,      /* ranks that were asked to stop, */
     STEP_TAIL_SAVE,      /* and to write a checkpoint */
     STEP_TAIL_SHARDS,    /* that had samples, and so statistics */
@@ -29,6 +30,8 @@ struct step_settings {
     const struct allreduce_ops *allreduce;
     size_t bucket; /* floats */
     enum overlap overlap;
+    float label_smoothing;      /* as struct labels has them */
+    const float *class_weights; /* (outputs), borrowed; NULL: all 1 */
 };
 
 /* Gives the samples first .. first+n-1 of the step's batch: x (n, h, w, c), classes (n) or values (n,
@@ -56,7 +59,7 @@ struct step_votes {
 
 /* What a step did; the same on all ranks. */
 struct step_result {
-    struct loss_sum loss;
+    struct loss_sum loss; /* smoothed and weighted: loss_mean is what PyTorch's criterion gives */
     double gradient_norm; /* before clipping */
     bool finite;          /* loss, gradient and statistics: if not, the network was left as it was */
     bool stop, save;      /* some rank voted so */

@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "dist/shard.h"
 #include "io/augment.h"
+#include "train/recipe.h"
 #include "train/step.h"
 
 #include <stdio.h>
@@ -193,23 +194,66 @@ static void print_gradients(const struct summary_run *run)
               text_bytes(bucket, (double)bucket_bytes), overlaps[c->distributed.overlap]);
 }
 
-static void print_optimizer(const struct config *c)
+/* ", lr 0.1 cosine to 0" */
+static void print_rate(const struct config *c, size_t batch)
 {
-    static const char *const schedules[] = {"constant", "step", "cosine"};
-    log_print("  optimizer     %s, lr %g %s", optimizer_types[c->train.optimizer]->name, c->train.lr,
-              schedules[c->train.schedule]);
-    if (c->train.schedule == CONFIG_STEP)
+    static const char *const schedules[] = {
+        [CONFIG_CONSTANT] = "constant",     [CONFIG_STEP] = "step",
+        [CONFIG_MULTISTEP] = "multistep",   [CONFIG_COSINE] = "cosine",
+        [CONFIG_POLYNOMIAL] = "polynomial", [CONFIG_EXPONENTIAL] = "exponential",
+        [CONFIG_ONECYCLE] = "one cycle",    [CONFIG_TRIANGULAR] = "triangular"};
+    double scale = recipe_lr_scale(c, batch);
+    log_print(", lr %g %s", c->train.lr * scale, schedules[c->train.schedule]);
+    switch (c->train.schedule) {
+    case CONFIG_STEP:
+    case CONFIG_EXPONENTIAL:
         log_print(" x %g every %g epochs", c->train.step_factor, c->train.step_epochs);
-    if (c->train.schedule == CONFIG_COSINE)
-        log_print(" to %g", c->train.final_lr);
+        break;
+    case CONFIG_MULTISTEP:
+        log_print(" x %g after epochs %s", c->train.step_factor, c->train.milestones);
+        break;
+    case CONFIG_COSINE:
+    case CONFIG_POLYNOMIAL:
+        log_print(" to %g", c->train.final_lr * scale);
+        break;
+    case CONFIG_ONECYCLE:
+    case CONFIG_TRIANGULAR:
+        log_print(" from x %g to x %g, peak at %g", c->train.cycle_start, c->train.cycle_end,
+                  c->train.cycle_peak);
+        break;
+    }
+}
+
+static void print_optimizer(const struct summary_run *run)
+{
+    const struct config *c = run->config;
+    if (c->train.lr_scaling != CONFIG_SCALING_NONE)
+        log_print("  learning rate %g x %.4g (batch %zu, base %zu%s) = %g\n", c->train.lr,
+                  recipe_lr_scale(c, run->batch), run->batch, c->train.base_batch,
+                  c->train.lr_scaling == CONFIG_SCALING_SQRT ? ", square root" : "",
+                  c->train.lr * recipe_lr_scale(c, run->batch));
+    log_print("  optimizer     %s", optimizer_types[c->train.optimizer]->name);
+    print_rate(c, run->batch);
     if (c->train.warmup > 0)
         log_print(", warm-up %g epoch%s", c->train.warmup, c->train.warmup == 1 ? "" : "s");
-    if (c->train.momentum > 0)
+    bool moments = c->train.optimizer == CONFIG_ADAM || c->train.optimizer == CONFIG_ADAMW ||
+                   c->train.optimizer == CONFIG_LAMB;
+    if (moments)
+        log_print(", betas %g and %g", c->train.beta1, c->train.beta2);
+    else if (c->train.momentum > 0)
         log_print(", %s%g", c->train.nesterov ? "Nesterov " : "momentum ", c->train.momentum);
     if (c->train.weight_decay > 0)
         log_print(", weight decay %g", c->train.weight_decay);
     if (c->train.clip_norm > 0)
         log_print(", clipped to norm %g", c->train.clip_norm);
+    if (c->train.ema > 0)
+        log_print(", moving average %g", c->train.ema);
+    if (c->train.lookahead > 0)
+        log_print(", lookahead %zu by %g", c->train.lookahead, c->train.lookahead_alpha);
+    if (c->train.label_smoothing > 0)
+        log_print(", labels smoothed by %g", c->train.label_smoothing);
+    if (c->train.class_weights[0])
+        log_print(", classes weighted");
     log_print("\n");
 }
 
@@ -218,7 +262,8 @@ void summary_print_run(const struct summary_run *run)
     const struct config *c = run->config;
     char activations[32], arrays[32], copied[32];
     double bytes = 4.0 * (double)run->network->parameter_count *
-                   (double)(1 + run->gradient_arrays + optimizer_types[c->train.optimizer]->slot_count);
+                   (double)(1 + run->gradient_arrays + optimizer_types[c->train.optimizer]->slot_count +
+                            (c->train.ema > 0) + (c->train.lookahead > 0));
     log_print("  run           %s, seed %llu, cnn-train %s\n", c->run.name, (unsigned long long)c->run.seed,
               build_version());
     print_data(run);
@@ -229,9 +274,10 @@ void summary_print_run(const struct summary_run *run)
         print_gradients(run);
     }
     log_print("  epochs        %zu\n", c->train.epochs);
-    print_optimizer(c);
+    print_optimizer(run);
     double copy = 4.0 * (double)run->network->parameter_count *
-                  (double)(1 + optimizer_types[c->train.optimizer]->slot_count);
+                  (double)(1 + optimizer_types[c->train.optimizer]->slot_count + (c->train.ema > 0) +
+                           (c->train.lookahead > 0));
     log_print("  memory        %s activations and workspace, %s weights, gradients and optimizer, %s for "
               "checkpoints\n",
               text_bytes(activations, (double)run->memory), text_bytes(arrays, bytes),

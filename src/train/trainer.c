@@ -10,6 +10,7 @@
 #include "train/fault.h"
 #include "train/metrics.h"
 #include "train/order.h"
+#include "train/recipe.h"
 #include "train/signals.h"
 #include "train/state.h"
 #include "train/step.h"
@@ -31,6 +32,7 @@ struct trainer {
     uint64_t steps; /* 0: to the end */
     const char *config_text;
     struct optimizer optimizer;
+    struct average average;
     struct schedule schedule;
     struct step step;
     struct order order;
@@ -48,25 +50,6 @@ struct trainer {
     double seconds_before, epoch_before; /* progress->seconds and epoch_seconds when the clock was read */
     uint64_t samples_at_start, epoch_samples_at_start;
 };
-
-static struct schedule make_schedule(const struct job *job)
-{
-    const struct config *c = job->config;
-    static const enum schedule_kind kinds[] = {[CONFIG_CONSTANT] = SCHEDULE_CONSTANT,
-                                               [CONFIG_STEP] = SCHEDULE_STEP,
-                                               [CONFIG_COSINE] = SCHEDULE_COSINE};
-    return (struct schedule){
-        .kind = kinds[c->train.schedule],
-        .rate = c->train.lr,
-        .epoch_size = (double)job->train.count,
-        .epochs = (double)c->train.epochs,
-        .warmup_epochs = c->train.warmup,
-        .warmup_factor = c->train.warmup_factor,
-        .step_epochs = c->train.step_epochs,
-        .step_factor = c->train.step_factor,
-        .final_rate = c->train.final_lr,
-    };
-}
 
 static void read_clock(struct trainer *t)
 {
@@ -242,6 +225,7 @@ static enum status run_steps(struct trainer *t)
         t->save = t->save || result.save;
         position += n;
         t->progress->step++;
+        average_step(&t->average, &t->job->network, t->progress->step);
         t->progress->samples_seen += n;
         t->progress->epoch_sum = loss_add(t->progress->epoch_sum, result.loss);
         show_progress(t, position);
@@ -265,14 +249,17 @@ static bool note_best(struct progress *progress, struct loss_sum test)
     return true;
 }
 
-/* The test data's loss at the end of an epoch. Not, where the run is to stop: the epoch then stays open. */
+/* The test data's loss at the end of an epoch. Not, where the run is to stop: the epoch then stays open. With
+ * the weights to use. */
 static enum status test_epoch(struct trainer *t, struct loss_sum *test)
 {
     *test = (struct loss_sum){0};
     if (!t->job->has_test || t->stop)
         return STATUS_OK;
+    average_exchange(&t->average, &t->job->network);
     enum status status = evaluation_run_until(&t->job->network, t->job->comm, &t->job->test,
                                               job_normalization(t->job), stop_asked, t, &t->stop, test);
+    average_exchange(&t->average, &t->job->network);
     return status || t->stop || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
 }
 
@@ -370,20 +357,23 @@ static enum status prepare(struct trainer *t)
 {
     struct job *job = t->job;
     const struct config *c = t->config;
-    struct optimizer_settings settings = {c->train.momentum, c->train.nesterov, c->train.weight_decay};
+    struct optimizer_settings settings = recipe_optimizer(job);
+    struct average_settings average = recipe_average(job);
     struct step_settings step = job_step_settings(job);
-    t->schedule = make_schedule(job);
+    t->schedule = recipe_schedule(job);
     enum status status = job_bind(job, true);
     if (!status)
         status = optimizer_create(&t->optimizer, optimizer_types[c->train.optimizer], &settings,
                                   job->network.parameter_count);
+    if (!status)
+        status = average_create(&t->average, &average, job->network.parameter_count);
     if (!status)
         status = order_create(&t->order, job->train.count, c->run.seed, c->data.shuffle);
     status = comm_agree(job->comm, status);
     if (!status)
         status = step_create(&t->step, &job->network, &t->optimizer, job->comm, &step);
     if (!status)
-        status = state_create(&t->state, job, &t->optimizer, t->start);
+        status = state_create(&t->state, job, &t->optimizer, &t->average, t->start);
     if (!status)
         status =
             comm_agree(job->comm, job->comm->rank == 0 ? start_claim_folder(t->start, t->config) : STATUS_OK);
@@ -447,5 +437,6 @@ done:
     order_destroy(&t.order);
     step_destroy(&t.step);
     optimizer_destroy(&t.optimizer);
+    average_destroy(&t.average);
     return status;
 }

@@ -8,7 +8,8 @@ our own [network] lines and built here from PyTorch's functions only. The seed o
 PyTorch's own float32 run agrees with the double one to a tenth of the test's tolerance: no value may sit on a kink.
 
 A file holds
-    attributes             network, input = HxWxC, loss, lr, momentum, nesterov, weight_decay, clip_norm, seed
+    attributes             network, input = HxWxC, loss, lr, momentum, nesterov, weight_decay, clip_norm, seed;
+                           where the optimizer is not sgd: optimizer, beta1, beta2, alpha, eps
     /x                     (n, h, w, c)
     /labels                (n) int32 class index, or (n, k) float32
     /model/LAYER/NAME      initial parameters: weights OIHW or (out, in)
@@ -228,6 +229,23 @@ NETWORKS = {
         out = linear"""),
 }
 
+# The optimizers that PyTorch has, on one network.
+OPTIMIZED = dict(input="6x7x2", n=4, lines="""
+        conv1 = conv2d filters=4 kernel=3 padding=same
+        tanh1 = tanh
+        conv2 = conv2d filters=3 kernel=2 stride=2
+        sig2 = sigmoid
+        flat = flatten
+        fc = dense units=4
+        out = softmax""")
+for _name, _settings in {
+        "adam": dict(lr=0.01, optimizer="adam", weight_decay=0.02),
+        "adam_betas": dict(lr=0.02, optimizer="adam", beta1=0.7, beta2=0.9, eps=1e-3, clip_norm=0.2),
+        "adamw": dict(lr=0.01, optimizer="adamw", weight_decay=0.5),
+        "rmsprop": dict(lr=0.002, optimizer="rmsprop", weight_decay=0.02),
+        "rmsprop_momentum": dict(lr=0.002, optimizer="rmsprop", momentum=0.8, alpha=0.7, eps=1e-3)}.items():
+    NETWORKS[_name] = {**OPTIMIZED, **_settings}
+
 
 def pair(text):
     """(h, w) of "3" or "3x5"."""
@@ -384,6 +402,20 @@ def make_labels(last, n, k, random):
     return random.uniform(-1, 1, (n, k)).astype(np.float32)
 
 
+DEFAULTS = dict(beta1=0.9, beta2=0.999, alpha=0.99, eps=1e-8)
+
+
+def make_optimizer(settings, groups):
+    kind, momentum = settings.get("optimizer", "sgd"), settings.get("momentum", 0)
+    beta1, beta2, alpha, eps = (settings.get(key, value) for key, value in DEFAULTS.items())
+    if kind == "sgd":
+        return torch.optim.SGD(groups, lr=settings["lr"], momentum=momentum, nesterov=settings.get("nesterov", False))
+    if kind == "rmsprop":
+        return torch.optim.RMSprop(groups, lr=settings["lr"], alpha=alpha, eps=eps, momentum=momentum)
+    return dict(adam=torch.optim.Adam, adamw=torch.optim.AdamW)[kind](groups, lr=settings["lr"], betas=(beta1, beta2),
+                                                                     eps=eps)
+
+
 def run(settings, seed, dtype):
     """All numbers of a file, as {path: array}."""
     random = np.random.default_rng(seed)
@@ -399,10 +431,8 @@ def run(settings, seed, dtype):
     out = {"x": image, "labels": labels, "output": OUTPUTS[last](z)}
     out.update({f"model/{l}/{p}": v.detach().clone() for (l, p), v in network.parameters.items()})
     weights, biases = ([v for p, v in network.parameters.items() if (p in network.decayed) == b] for b in (True, False))
-    optimizer = torch.optim.SGD([dict(params=weights, weight_decay=settings.get("weight_decay", 0)),
-                                 dict(params=biases or [torch.zeros(1)])],
-                                lr=settings["lr"], momentum=settings.get("momentum", 0),
-                                nesterov=settings.get("nesterov", False))
+    optimizer = make_optimizer(settings, [dict(params=weights, weight_decay=settings.get("weight_decay", 0)),
+                                          dict(params=biases or [torch.zeros(1)], weight_decay=0)])
     losses = []
     for step in range(STEPS):
         optimizer.zero_grad()
@@ -437,6 +467,10 @@ def write(path, settings, seed, numbers):
         for key in ("lr", "momentum", "weight_decay", "clip_norm"):
             file.attrs[key] = np.float64(settings.get(key, 0))
         file.attrs["nesterov"] = np.int64(settings.get("nesterov", False))
+        if "optimizer" in settings:
+            file.attrs["optimizer"] = np.bytes_(settings["optimizer"])
+            for key, value in DEFAULTS.items():
+                file.attrs[key] = np.float64(settings.get(key, value))
         for name, values in numbers.items():
             kind = np.float64 if name in ("loss", "losses") else np.int32 if values.dtype == np.int32 else np.float32
             file.create_dataset(name, data=np.asarray(values, kind), track_times=False)

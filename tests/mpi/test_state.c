@@ -29,6 +29,7 @@ struct fixture {
     struct config config;
     struct job job;
     struct optimizer optimizer;
+    struct average average;
     struct state state;
     float mean[2], std[2];
 };
@@ -49,13 +50,16 @@ static enum status setup(struct fixture *f, struct start *start, const char *fol
     assert_done(network_bind(&f->job.network, 2, true, 1));
     assert_done(
         optimizer_create(&f->optimizer, optimizer_types[0], &settings, f->job.network.parameter_count));
-    return state_create(&f->state, &f->job, &f->optimizer, start);
+    const struct average_settings average = {.ema = 0.9, .lookahead = 2, .alpha = 0.5};
+    assert_done(average_create(&f->average, &average, f->job.network.parameter_count));
+    return state_create(&f->state, &f->job, &f->optimizer, &f->average, start);
 }
 
 static void teardown(struct fixture *f)
 {
     state_destroy(&f->state);
     optimizer_destroy(&f->optimizer);
+    average_destroy(&f->average);
     network_destroy(&f->job.network);
 }
 
@@ -99,8 +103,11 @@ static void test_written_and_read(void **state)
     assert_done(setup(&f, &start, folder, 7));
     f.state.progress.step = 12;
     f.state.progress.samples_seen = 96;
-    for (size_t i = 0; i < f.job.network.parameter_count; i++)
+    for (size_t i = 0; i < f.job.network.parameter_count; i++) {
         f.optimizer.slots[0][i] = (float)i;
+        f.average.ema[i] = (float)i + 0.5f;
+        f.average.slow[i] = (float)i + 0.25f;
+    }
     float *weights = array_floats(f.job.network.parameter_count);
     memcpy(weights, f.job.network.parameters, f.job.network.parameter_count * sizeof *weights);
     if (mpi_group_comm.rank == 0)
@@ -117,7 +124,7 @@ static void test_written_and_read(void **state)
     start.resume = true;
     assert_done(setup(&f, &start, folder, 1000 + (uint64_t)mpi_group_comm.rank));
     assert_same_bits("weights", f.job.network.parameters, weights, f.job.network.parameter_count);
-    assert_true(f.optimizer.slots[0][5] == 5);
+    assert_true(f.optimizer.slots[0][5] == 5 && f.average.ema[5] == 5.5f && f.average.slow[5] == 5.25f);
     assert_int_equal(f.state.progress.step, 12);
     assert_int_equal(f.state.progress.samples_seen, 96);
     teardown(&f);
@@ -127,7 +134,7 @@ static void test_written_and_read(void **state)
     network_must_plan(&f.job.network, image, network_lines);
     assert_done(network_bind(&f.job.network, 2, false, 1));
     assert_done(state_load(&mpi_group_comm, start.checkpoint, &f.job.network, &normalization));
-    assert_same_bits("loaded", f.job.network.parameters, weights, f.job.network.parameter_count);
+    assert_true(f.job.network.parameters[5] == 5.5f); /* the average is what is used */
     assert_int_equal(normalization.channels, 2);
     assert_true(normalization.present && normalization.std[1] == 1);
     normalization_destroy(&normalization);

@@ -57,9 +57,19 @@ static void every_key(void **state)
     assert_true(config.train.lr == 0.30000000000000004 && config.train.momentum == 0.95 &&
                 config.train.nesterov);
     assert_true(config.train.weight_decay == 5e-4 && config.train.clip_norm == 2.5);
+    assert_true(config.train.beta1 == 0.8 && config.train.beta2 == 0.95 && config.train.alpha == 0.9);
+    assert_true(config.train.eps == 1e-6 && config.train.trust == 0.02);
     assert_true(config.train.schedule == CONFIG_COSINE && config.train.warmup == 1.5);
     assert_true(config.train.warmup_factor == 0.333 && config.train.step_epochs == 2.5);
     assert_true(config.train.step_factor == 0.2 && config.train.final_lr == 1e-7);
+    assert_string_equal(config.train.milestones, "2,4.5");
+    assert_true(config.train.power == 2 && config.train.cycle_start == 0.2);
+    assert_true(config.train.cycle_peak == 0.23 && config.train.cycle_end == 0.07);
+    assert_true(config.train.schedule_epochs == 7.5 && config.train.base_batch == 64);
+    assert_true(config.train.lr_scaling == CONFIG_SCALING_SQRT && config.train.label_smoothing == 0.1);
+    assert_string_equal(config.train.class_weights, "1,2");
+    assert_true(config.train.ema == 0.99 && config.train.lookahead == 4);
+    assert_true(config.train.lookahead_alpha == 0.2 && config.train.lookahead_power == 3);
     assert_true(config.distributed.shards == 16 && config.distributed.allreduce == CONFIG_TREE &&
                 config.distributed.bucket == 77 && config.distributed.overlap == CONFIG_OVERLAP_NO);
     assert_true(config.distributed.check_every == 5 && config.distributed.stall_warn == 2.5 &&
@@ -74,6 +84,44 @@ static void every_key(void **state)
     assert_int_equal(strlen(config.network.lines[1].name), 63);
     assert_string_equal(config.network.lines[3].where, "configs/a.ini:21");
     config_destroy(&config);
+}
+
+/* PyTorch's default, which is not that of the others; a line or an override says otherwise. */
+static void momentum_of_rmsprop(void **state)
+{
+    (void)state;
+    static const char *const rmsprop[] = {"train.optimizer=rmsprop", "train.momentum=0.9"};
+    static const struct {
+        const char *text;
+        size_t overrides;
+        double momentum;
+    } cases[] = {{LAYERS, 0, 0.9},
+                 {LAYERS, 1, 0},
+                 {LAYERS, 2, 0.9},
+                 {LAYERS "[train]\nmomentum = 0.5\n", 1, 0.5},
+                 {LAYERS "[train]\noptimizer = adam\n", 0, 0.9}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config config;
+        assert_done(config_parse(&config, "a.ini", cases[i].text, rmsprop, cases[i].overrides));
+        assert_true(config.train.momentum == cases[i].momentum);
+        config_destroy(&config);
+    }
+}
+
+/* Parts of the last epoch may be beyond a schedule; a milestone that is not used may be anywhere. */
+static void schedules_that_end_late_enough(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        LAYERS "[train]\nepochs = 10\nschedule = triangular\nschedule_epochs = 9.5\n",
+        LAYERS "[train]\nepochs = 10\nschedule = cosine\nschedule_epochs = 10\n",
+        LAYERS "[train]\nepochs = 10\nschedule_epochs = 1\nmilestones = 3,20\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct config config;
+        assert_done(parse(&config, texts[i]));
+        config_destroy(&config);
+    }
 }
 
 static void wrong_texts(void **state)
@@ -119,6 +167,19 @@ static void wrong_texts(void **state)
         {LAYERS "a123456789_123456789_123456789_123456789_123456789_123456789_123 = relu\n",
          "longer than 63"},
         {LAYERS "[train]\nnesterov = yes\nmomentum = 0\n", "configs/a.ini:6: nesterov = yes needs momentum"},
+        {LAYERS "[train]\noptimizer = lamb\nnesterov = yes\n",
+         "configs/a.ini:7: nesterov = yes is for optimizer = sgd only"},
+        {LAYERS "[train]\nepochs = 10\nschedule = onecycle\nschedule_epochs = 9\n",
+         "configs/a.ini:8: the schedule ends after schedule_epochs = 9, the run after epochs = 10"},
+        {LAYERS "[train]\nschedule = onecycle\nwarmup = 1\n",
+         "configs/a.ini:7: warmup = 1: schedule = onecycle"},
+        {LAYERS "[train]\nschedule = multistep\n", "configs/a.ini:6: schedule = multistep needs milestones"},
+        {LAYERS "[train]\nmilestones = 3,x\n", "configs/a.ini:6: milestones = 3,x: expected up to 32 epochs"},
+        {LAYERS "[train]\nmilestones = 3,2\n", "milestones = 3,2: they must be above 0 and rise"},
+        {LAYERS "[train]\nschedule = multistep\nmilestones = 3,10\n",
+         "configs/a.ini:7: milestones = 3,10: the run ends before 10, after epochs = 10"},
+        {LAYERS "[train]\noptimizer = adam_w\n", "did you mean `adamw`?"},
+        {LAYERS "[train]\nbeta1 = 1\n", "beta1 = 1: expected a number from 0 to 0.999999"},
         {LAYERS "[train]\nepochs = 3\nwarmup = 3.5\n",
          "configs/a.ini:7: warmup = 3.5 is longer than the run, epochs = 3"},
         {LAYERS "[run]\nname = a/b\n", "configs/a.ini:6: `a/b` cannot be [run] name"},
@@ -269,10 +330,16 @@ static void wrong_overrides(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),        cmocka_unit_test(every_key),
-        cmocka_unit_test(wrong_texts),     cmocka_unit_test(layers_are_not_planned),
-        cmocka_unit_test(too_many_layers), cmocka_unit_test(names_from_paths),
-        cmocka_unit_test(overrides),       cmocka_unit_test(wrong_overrides),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(every_key),
+        cmocka_unit_test(momentum_of_rmsprop),
+        cmocka_unit_test(schedules_that_end_late_enough),
+        cmocka_unit_test(wrong_texts),
+        cmocka_unit_test(layers_are_not_planned),
+        cmocka_unit_test(too_many_layers),
+        cmocka_unit_test(names_from_paths),
+        cmocka_unit_test(overrides),
+        cmocka_unit_test(wrong_overrides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,15 +15,17 @@
 struct batch {
     enum loss_kind kind;
     size_t n, k;
-    float *z, *y, *values;
+    float *z, *y, *values, *weights;
     int32_t *classes;
+    float smoothing;
     double loss, *dz; /* of the sum over samples */
     uint64_t hits, tries;
 };
 
 static struct labels batch_labels(const struct batch *b)
 {
-    return (struct labels){.classes = b->classes, .values = b->values};
+    return (struct labels){
+        .classes = b->classes, .values = b->values, .weights = b->weights, .smoothing = b->smoothing};
 }
 
 static void truth_cross_entropy(struct batch *b, const double *z)
@@ -110,7 +112,32 @@ static void batch_destroy(struct batch *b)
     free(b->y);
     free(b->values);
     free(b->classes);
+    free(b->weights);
     free(b->dz);
+}
+
+/* torch.nn.CrossEntropyLoss(weight, label_smoothing, reduction="sum"): -log p written out, and its gradient.
+ */
+static void batch_smooth(struct batch *b, bool weights, float smoothing)
+{
+    double *p = array_bytes(b->n * b->k * sizeof *p), *z = array_doubles(b->z, b->n * b->k);
+    naive_softmax(b->n, b->k, z, p);
+    b->smoothing = smoothing;
+    b->weights = weights ? array_floats(b->k) : NULL;
+    for (size_t j = 0; weights && j < b->k; j++)
+        b->weights[j] = (float)(j % 4) * 0.75f; /* also 0 */
+    b->loss = 0;
+    for (size_t i = 0; i < b->n; i++)
+        for (size_t c = 0; c < b->k; c++) {
+            bool right = c == (size_t)b->classes[i];
+            double share = (right ? 1 - (double)smoothing : 0) + (double)smoothing / (double)b->k;
+            double w = (weights ? (double)b->weights[c] : 1) * share;
+            b->loss += w * -log(p[i * b->k + c]);
+            for (size_t j = 0; j < b->k; j++)
+                b->dz[i * b->k + j] = (c ? b->dz[i * b->k + j] : 0) + w * (p[i * b->k + j] - (c == j));
+        }
+    free(p);
+    free(z);
 }
 
 static const enum loss_kind kinds[] = {LOSS_CROSS_ENTROPY, LOSS_BINARY_CROSS_ENTROPY,
@@ -161,6 +188,27 @@ static void test_grid(void **state)
                 batch_create(&b, kinds[kind], ns[n], ks[k], 3);
                 check(&b);
                 check_reference(&b);
+                batch_destroy(&b);
+            }
+}
+
+static void test_smoothing_and_weights(void **state)
+{
+    (void)state;
+    const size_t ns[] = {1, 5, 33}, ks[] = {1, 2, 10, 33};
+    const float smoothings[] = {0, 0.1f, 1};
+    for (size_t n = 0; n < 3; n++)
+        for (size_t k = 0; k < 4; k++)
+            for (int v = 0; v < 6; v++) {
+                struct batch b;
+                batch_create(&b, LOSS_CROSS_ENTROPY, ns[n], ks[k], 3);
+                batch_smooth(&b, v % 2, smoothings[v / 2]);
+                check(&b);
+                check_reference(&b);
+                double sum = 0;
+                for (size_t i = 0; i < b.n; i++)
+                    sum += v % 2 ? (double)b.weights[b.classes[i]] : 1;
+                assert_true(loss_weight(b.n, batch_labels(&b)) == sum);
                 batch_destroy(&b);
             }
 }
@@ -273,13 +321,10 @@ static void test_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grid),
-        cmocka_unit_test(test_large_logits),
-        cmocka_unit_test(test_small_binary_loss),
-        cmocka_unit_test(test_gradient),
-        cmocka_unit_test(test_hits_at_ties),
-        cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_grid),         cmocka_unit_test(test_smoothing_and_weights),
+        cmocka_unit_test(test_large_logits), cmocka_unit_test(test_small_binary_loss),
+        cmocka_unit_test(test_gradient),     cmocka_unit_test(test_hits_at_ties),
+        cmocka_unit_test(test_sums),         cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

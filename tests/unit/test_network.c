@@ -324,7 +324,7 @@ static void training_step(struct fixture *f, struct optimizer *optimizer, uint32
     network_loss(&f->network, &pass, (struct labels){.classes = f->classes}, 1.0f / BATCH);
     network_backward(&f->network, &pass, NULL, NULL);
     double norm = optimizer_norm(f->gradients, f->network.parameter_count, f->network.threads);
-    optimizer_step(optimizer, &f->network, f->gradients, 0.01, norm, 1);
+    optimizer_step(optimizer, &f->network, f->gradients, step + 1, 0.01, norm, 1);
 }
 
 /* After a first step, in which threads are started. */

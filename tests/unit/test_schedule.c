@@ -90,8 +90,9 @@ static void test_cosine_after_warmup(void **state)
 static void test_warmup_rises_and_joins(void **state)
 {
     (void)state;
-    const enum schedule_kind kinds[] = {SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE};
-    for (size_t k = 0; k < 3; k++) {
+    const enum schedule_kind kinds[] = {SCHEDULE_CONSTANT,  SCHEDULE_STEP,       SCHEDULE_COSINE,
+                                        SCHEDULE_MULTISTEP, SCHEDULE_POLYNOMIAL, SCHEDULE_EXPONENTIAL};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         struct schedule s = {.kind = kinds[k],
                              .rate = 0.4,
                              .epoch_size = 10000,
@@ -99,7 +100,10 @@ static void test_warmup_rises_and_joins(void **state)
                              .warmup_epochs = 5,
                              .warmup_factor = 0.25,
                              .step_epochs = 8,
-                             .step_factor = 0.5};
+                             .step_factor = 0.5,
+                             .power = 2,
+                             .milestones = {8},
+                             .milestone_count = 1};
         assert_rate(&s, 0, 0.1);
         for (double epoch = 0; epoch < 5; epoch += 0.125)
             assert_rate(&s, epoch, 0.4 * (0.25 + 0.75 * epoch / 5));
@@ -118,6 +122,112 @@ static void test_warmup_of_the_whole_run(void **state)
     assert_true(isfinite(schedule_rate(&s, 20)));
     s.warmup_epochs = 3;
     assert_rate(&s, 2.4, 0.8);
+}
+
+static void test_multistep(void **state)
+{
+    (void)state;
+    struct schedule s = {.kind = SCHEDULE_MULTISTEP,
+                         .rate = 0.1,
+                         .epoch_size = 1437,
+                         .epochs = 20,
+                         .step_factor = 0.1,
+                         .milestones = {3, 7.5, 10},
+                         .milestone_count = 3};
+    assert_rate(&s, 0, 0.1);
+    assert_rate(&s, 3, 0.01);
+    assert_true(schedule_rate(&s, 3 * 1437 - 1) == 0.1);
+    assert_rate(&s, 7, 0.01);
+    assert_rate(&s, 8, 0.001);
+    assert_rate(&s, 10, 1e-4);
+    assert_rate(&s, 100, 1e-4);
+}
+
+/* torch.optim.lr_scheduler.PolynomialLR with an end above nought. */
+static void test_polynomial(void **state)
+{
+    (void)state;
+    struct schedule s = {
+        .kind = SCHEDULE_POLYNOMIAL, .rate = 0.5, .epoch_size = 800, .epochs = 10, .power = 2};
+    for (double epoch = 0; epoch <= 10; epoch += 0.25)
+        assert_rate(&s, epoch, 0.5 * (1 - epoch / 10) * (1 - epoch / 10));
+    assert_rate(&s, 12, 0);
+    s.warmup_epochs = 2;
+    s.final_rate = 0.1;
+    s.power = 1;
+    assert_rate(&s, 2, 0.5);
+    assert_rate(&s, 6, 0.3);
+    assert_rate(&s, 10, 0.1);
+}
+
+static void test_exponential(void **state)
+{
+    (void)state;
+    struct schedule s = {.kind = SCHEDULE_EXPONENTIAL,
+                         .rate = 0.3,
+                         .epoch_size = 100,
+                         .epochs = 10,
+                         .step_epochs = 1,
+                         .step_factor = 0.9};
+    for (int epoch = 0; epoch < 10; epoch++)
+        assert_rate(&s, epoch, 0.3 * pow(0.9, epoch));
+    assert_rate(&s, 2.5, 0.3 * pow(0.9, 2.5));
+    s.step_epochs = 2;
+    s.warmup_epochs = 1;
+    assert_rate(&s, 1, 0.3);
+    assert_rate(&s, 5, 0.3 * 0.81);
+}
+
+/* torch.optim.lr_scheduler.OneCycleLR(0.6, total_steps=1001, pct_start=0.3), and with
+ * anneal_strategy="linear": PyTorch counts its steps from the first to the last, so that its t is step /
+ * 1000. */
+static void test_cycles(void **state)
+{
+    (void)state;
+    struct schedule s = {.kind = SCHEDULE_ONECYCLE,
+                         .rate = 0.6,
+                         .epoch_size = 100,
+                         .epochs = 10,
+                         .cycle_start = 1.0 / 25,
+                         .cycle_peak = 0.3,
+                         .cycle_end = 1.0 / 25 / 1e4};
+    for (int straight = 0; straight < 2; straight++) {
+        s.kind = straight ? SCHEDULE_TRIANGULAR : SCHEDULE_ONECYCLE;
+        for (uint64_t i = 0; i <= 1000; i++) {
+            double first = 0.6 / 25, last = first / 1e4, up = (double)i / 300, down = ((double)i - 300) / 700;
+            double a = i <= 300 ? first : 0.6, b = i <= 300 ? 0.6 : last, t = i <= 300 ? up : down;
+            double expected = straight ? (b - a) * t + a : b + (a - b) / 2 * (1 + cos(PI * t));
+            double got = schedule_rate(&s, i);
+            if (!(fabs(got - expected) <= 1e-12))
+                fail_msg("at %d %.17g, not %.17g", (int)i, got, expected);
+        }
+        assert_true(fabs(schedule_rate(&s, 1100) - 0.6 / 25 / 1e4) < 1e-12);
+    }
+}
+
+/* airbench94's: 0.2 at the start, 1 at 23 %, 0.07 at the end of 9.9 epochs. A peak at either end is no fault.
+ */
+static void test_triangular(void **state)
+{
+    (void)state;
+    struct schedule s = {.kind = SCHEDULE_TRIANGULAR,
+                         .rate = 2,
+                         .epoch_size = 1000,
+                         .epochs = 9.9,
+                         .cycle_start = 0.2,
+                         .cycle_peak = 0.23,
+                         .cycle_end = 0.07};
+    for (uint64_t i = 0; i <= 9900; i += 99) {
+        double t = (double)i / 9900;
+        assert_rate(&s, (double)i / 1000,
+                    2 * (t < 0.23 ? 0.2 + 0.8 * t / 0.23 : 0.07 + 0.93 * (1 - t) / 0.77));
+    }
+    s.cycle_peak = 0;
+    assert_rate(&s, 0, 2);
+    assert_rate(&s, 4.95, 1.07);
+    s.cycle_peak = 1;
+    assert_rate(&s, 0, 0.4);
+    assert_true(isfinite(schedule_rate(&s, 9900)) && isfinite(schedule_rate(&s, 20000)));
 }
 
 /* The order of questions does not matter, and beyond 2^32 samples it still goes on. */
@@ -144,6 +254,11 @@ int main(void)
         cmocka_unit_test(test_cosine_after_warmup),
         cmocka_unit_test(test_warmup_rises_and_joins),
         cmocka_unit_test(test_warmup_of_the_whole_run),
+        cmocka_unit_test(test_multistep),
+        cmocka_unit_test(test_polynomial),
+        cmocka_unit_test(test_exponential),
+        cmocka_unit_test(test_cycles),
+        cmocka_unit_test(test_triangular),
         cmocka_unit_test(test_pure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

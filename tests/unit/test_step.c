@@ -118,6 +118,63 @@ static void test_shards_do_not_matter(void **state)
     }
 }
 
+/* loss = sum of weighted losses / sum of weights, however the batch is cut: the step moves the weights by
+ * -RATE times what a batch in one piece gives, divided by its weight. */
+static void test_class_weights(void **state)
+{
+    (void)state;
+    static const float weights[OUTPUTS] = {0.5f, 3, 0, 1.25f};
+    static const size_t shards[] = {1, 2, 5, BATCH, 20};
+    struct fixture one;
+    setup(&one, softmax_text, 1, 2, 0);
+    size_t count = one.network.parameter_count;
+    float *gradients = calloc(count, sizeof *gradients);
+    struct pass pass = network_pass(&one.network, BATCH);
+    pass.gradients = gradients;
+    memcpy(one.network.x, one.x, BATCH * shape_count(image) * sizeof *one.x);
+    network_forward(&one.network, &pass);
+    struct labels labels = {one.classes, NULL, weights, 0.2f};
+    double weight = 0;
+    for (size_t i = 0; i < BATCH; i++)
+        weight += (double)weights[one.classes[i]];
+    double loss = network_loss(&one.network, &pass, labels, (float)(1 / weight)).loss / weight;
+    network_backward(&one.network, &pass, NULL, NULL);
+    double *truth = array_doubles(one.network.parameters, count);
+    for (size_t i = 0; i < count; i++)
+        truth[i] -= RATE * (double)gradients[i];
+    for (size_t s = 0; s < sizeof shards / sizeof *shards; s++) {
+        struct fixture f;
+        setup(&f, softmax_text, shards[s], 3, 0);
+        f.step.settings.class_weights = weights;
+        f.step.settings.label_smoothing = 0.2f;
+        struct step_result result = take(&f, 0, BATCH, RATE);
+        assert_near(loss_mean(result.loss), loss);
+        assert_close("weights", f.network.parameters, truth, count, 1e-6);
+        teardown(&f);
+    }
+    free(truth);
+    free(gradients);
+    teardown(&one);
+}
+
+/* A batch of nothing but a class without weight leaves the weights where they are. */
+static void test_batch_without_weight(void **state)
+{
+    (void)state;
+    static const float weights[OUTPUTS] = {0, 3, 2, 1};
+    struct fixture f;
+    setup(&f, softmax_text, 2, 1, 0);
+    f.step.settings.class_weights = weights;
+    memset(f.classes, 0, sizeof f.classes);
+    float *before = array_floats(f.network.parameter_count);
+    memcpy(before, f.network.parameters, f.network.parameter_count * sizeof *before);
+    struct step_result result = take(&f, 0, BATCH, RATE);
+    assert_true(result.finite && result.loss.loss == 0 && result.gradient_norm == 0);
+    assert_same_bits("weights", f.network.parameters, before, f.network.parameter_count);
+    free(before);
+    teardown(&f);
+}
+
 /* Every shard once, in order, none for one without samples. */
 static void test_source_is_asked_for_every_sample(void **state)
 {
@@ -339,6 +396,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shards_do_not_matter),
+        cmocka_unit_test(test_class_weights),
+        cmocka_unit_test(test_batch_without_weight),
         cmocka_unit_test(test_source_is_asked_for_every_sample),
         cmocka_unit_test(test_shard_size),
         cmocka_unit_test(test_classes_are_counted),

@@ -248,9 +248,34 @@ static void durations(void **state)
         assert_string_equal(text_seconds(out, rows[i].seconds), rows[i].text);
 }
 
+static void test_lists_of_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool good;
+        size_t count;
+        double last;
+    } rows[] = {
+        {"", true, 0, 0},   {"7", true, 1, 7}, {"1,2.5", true, 2, 2.5}, {"1,-2e3,3", true, 3, 3},
+        {"1,2,3,4", false}, {",", false},      {"1,", false},           {",1", false},
+        {"1,,2", false},    {"1;2", false},    {"1, 2", false},         {"a", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double values[3];
+        size_t count;
+        bool good = text_to_doubles(rows[i].text, values, 3, &count);
+        if (good != rows[i].good || (good && count != rows[i].count))
+            fail_msg("`%s`: %d, %zu numbers", rows[i].text, good, count);
+        if (good && count)
+            assert_true(values[count - 1] == rows[i].last);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lists_of_numbers),
         cmocka_unit_test(nearest_word),
         cmocka_unit_test(nearest_of_equals_is_the_first),
         cmocka_unit_test(candidates_longer_than_any_word),

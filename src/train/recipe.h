@@ -1,0 +1,17 @@
+#pragma once
+/* What [train] says, as the structures of core. */
+#include "core/average.h"
+#include "core/optimizer.h"
+#include "core/schedule.h"
+#include "train/job.h"
+
+struct optimizer_settings recipe_optimizer(const struct job *job);
+struct schedule recipe_schedule(const struct job *job);
+struct average_settings recipe_average(const struct job *job);
+
+/* The weights of the classes in the loss, to be freed; NULL where they are all the same. STATUS_USAGE: they,
+ * or label smoothing, do not fit the network. After the network is planned. */
+enum status recipe_class_weights(const struct job *job, float **weights);
+
+/* What lr is multiplied with for this batch: 1 without lr_scaling. */
+double recipe_lr_scale(const struct config *config, size_t batch);

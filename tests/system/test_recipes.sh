@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Optimizers, averages of the weights, weighted losses and rates of layers in whole runs: resumed in the middle of an epoch,
+# with any number of threads and ranks, the bits stay the same; and the averaged weights are those in use.
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/system/networks.sh
+. "$source/tests/system/networks.sh"
+
+command -v h5diff >/dev/null || skip "there is no h5diff on this machine"
+write_config plain.ini plain
+sed -i 's/^fc1 = dense units=32$/& lr=0.5 bias_lr=8 bias_decay=0.125 epochs=0.7/' plain.ini
+cat >>plain.ini <<'INI'
+optimizer = adamw
+weight_decay = 0.05
+schedule = onecycle
+lr_scaling = sqrt
+base_batch = 80
+ema = 0.95
+lookahead = 4
+lookahead_alpha = 0.3
+lookahead_power = 3
+label_smoothing = 0.1
+class_weights = balanced
+[distributed]
+shards = 4
+allreduce = tree
+INI
+export OMP_NUM_THREADS=1
+
+# train NAME OPTION...: 100 steps of plain.ini, which end within the second epoch of 72.
+train()
+{
+    local name=$1
+    shift
+    expect_exit 0 cnn-train --set run.output="$name" --steps 100 "$@" plain.ini
+}
+
+for optimizer in adamw adam rmsprop lars lamb; do
+    train whole-$optimizer --set train.optimizer=$optimizer
+    expect_exit 0 cnn-train --set run.output=parts-$optimizer --set train.optimizer=$optimizer --steps 31 plain.ini
+    OMP_NUM_THREADS=3 train parts-$optimizer --set train.optimizer=$optimizer --resume
+    expect_same_arrays whole-$optimizer/latest.h5 parts-$optimizer/latest.h5 "$optimizer, resumed after step 31 with 3 threads"
+done
+expect_match '^  learning rate 0\.05 x 0\.5 \(batch 20, base 80, square root\) = 0\.025$'
+h5diff whole-adamw/latest.h5 whole-adam/latest.h5 /model /model >/dev/null 2>&1 && fail "adam and adamw do the same"
+
+# With Lookahead alone the slow weights are the model.
+train slow --set train.ema=0
+expect_exit 0 cnn-train --set run.output=slow-parts --set train.ema=0 --steps 31 plain.ini
+train slow-parts --set train.ema=0 --resume
+expect_same_arrays slow/latest.h5 slow-parts/latest.h5 "Lookahead, resumed between two meetings"
+
+# /model is what was tested: --evaluate of a best.h5 says what the run said of it, and the trained weights lie beside it.
+expect_exit 0 cnn-train --set run.output=tested --set train.lr=0.01 plain.ini
+best=$(sed -n 's/.*best test accuracy \([0-9.]*\) .*/\1/p' out)
+expect_exit 0 cnn-train --evaluate tested/best.h5 plain.ini
+expect_match "^test: loss [0-9.]+ accuracy $best"
+h5diff tested/best.h5 tested/best.h5 /model /optimizer/trained >/dev/null 2>&1 && fail "/model is not the average"
+h5ls -r tested/best.h5 | grep -q '^/optimizer/slow/fc2/weight' || fail "no slow weights: $(h5ls -r tested/best.h5)"
+
+# The same on several ranks.
+if command -v mpirun >/dev/null; then
+    for n in 2 4; do
+        expect_exit 0 ranks $n cnn-train --set run.output=ranks-$n --steps 100 plain.ini
+        expect_same_arrays whole-adamw/latest.h5 ranks-$n/latest.h5 "$n ranks"
+    done
+fi
+finish
