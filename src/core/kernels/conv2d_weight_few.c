@@ -134,24 +134,33 @@ static void copy_gradient(const struct few *p, size_t first, size_t last, const 
     }
 }
 
-/* Adds to a block's sums what the runs give: all (ky, kx, i), and a row of ones for the bias. */
-static void block_add(const struct few *p, const struct tile_product *product, size_t columns, const float *x,
+/* Adds to a block's sums what the runs give, for all (ky, kx, i) and, in the last tile, a row of ones for the
+ * bias. The rows of one ky lie side by side in x; where they fill tiles of their own, these need but one
+ * address. */
+static void block_add(const struct few *p, struct tile_product *product, size_t columns, const float *x,
                       const float *dy, float *sums)
 {
     const struct conv2d *g = p->g;
-    size_t rows = p->rows + 1, tiles = size_divide_up(rows, g->kernel->rows);
-    for (size_t tile = 0; tile < tiles; tile++) {
+    size_t line = p->taps_w * p->depth;
+    bool by_line = line >= 2 * g->kernel->rows && g->w.dilation == 1;
+    size_t segment = by_line ? line : p->rows, tiles = size_divide_up(segment, g->kernel->rows - 1);
+    size_t all = p->rows / segment * tiles;
+    for (size_t k = 0; k < all; k++) {
         const float *a[TILE_ROWS_MAX];
         float *c[TILE_ROWS_MAX];
-        size_t first = size_cut(rows, tiles, tile), count = size_cut(rows, tiles, tile + 1) - first;
+        size_t first = size_cut(segment, tiles, k % tiles);
+        size_t count = size_cut(segment, tiles, k % tiles + 1) - first, row = k / tiles * segment + first;
         for (size_t m = 0; m < count; m++) {
-            size_t i = (first + m) % p->depth, tap = (first + m) / p->depth;
+            size_t i = (row + m) % p->depth, tap = (row + m) / p->depth;
             a[m] = x + tap / p->taps_w * g->h.dilation * p->x_line +
                    tap % p->taps_w * g->w.dilation * p->depth + i;
-            c[m] = sums + (first + m) * p->block_width;
+            c[m] = sums + (row + m) * p->block_width;
         }
-        if (first + count == rows)
-            a[count - 1] = p->ones;
+        product->adjacent = by_line && k + 1 < all;
+        if (k + 1 == all) {
+            a[count] = p->ones;
+            c[count++] = sums + p->rows * p->block_width;
+        }
         g->kernel->product(product, count, columns, a, dy, c);
     }
 }
