@@ -59,6 +59,8 @@ struct layer_rates {
 /* What one forward or backward is about. Everything random hangs on seed, shard and step. */
 struct pass {
     size_t n;      /* samples, at most the number bound for */
+    size_t first;  /* the first one's number in the shard: random numbers hang on it */
+    bool is_group; /* others work off other samples at the same time: nothing is cut into parts */
     bool training; /* dropout drops */
     uint64_t seed;
     uint32_t shard, step;
@@ -127,10 +129,12 @@ struct layer_ops {
     bool last_only;                   /* cannot stand within a network */
     bool flat_input;                  /* takes 1 x 1 x c only */
     bool in_place;                    /* y may be x, and dx may be dy */
+    bool by_image;                    /* a sample's y and dx do not depend on the others */
     bool is_relu;                     /* y = max(x, 0), which others may do in passing: */
     bool takes_output_relu;           /* heeds layer.output_relu */
     bool takes_output_relu_backward;  /* and layer.output_relu_backward */
     enum layer_relu takes_input_relu; /* heeds layer.input_relu */
+    bool input_needed;                /* backward reads x */
     bool output_needed;               /* backward reads y, so that nobody may overwrite it */
 
     /* From options and in[]: out, parameters (all but the offsets), cache_bytes, multiply_adds. STATUS_USAGE

@@ -99,8 +99,10 @@ static void backward(const struct layer *layer, const struct pass *pass)
         conv2d_backward_input(&o->geometry, pass->n, layer->dy, layer_parameter(layer, pass->parameters, 0),
                               layer->input_relu ? layer->x[0] : NULL, layer->dx[0], pass->workspace,
                               pass->threads);
+    struct conv2d geometry = o->geometry;
+    geometry.is_part = pass->is_group;
     if (pass->gradients)
-        conv2d_backward_weight(&o->geometry, pass->n, layer->x[0], layer->dy,
+        conv2d_backward_weight(&geometry, pass->n, layer->x[0], layer->dy,
                                layer_gradient(layer, pass->gradients, 0),
                                layer_gradient(layer, pass->gradients, 1), pass->workspace, pass->threads);
 }
@@ -121,6 +123,8 @@ const struct layer_ops layer_conv2d = {
     .option_count = OPTION_COUNT(options),
     .input_min = 1,
     .input_max = 1,
+    .by_image = true,
+    .input_needed = true,
     .takes_output_relu = true,
     .takes_input_relu = LAYER_RELU_BACKWARD,
     .plan = plan,

@@ -81,6 +81,7 @@ const struct layer_ops layer_dense = {
     .input_min = 1,
     .input_max = 1,
     .flat_input = true,
+    .input_needed = true,
     .takes_output_relu = true,
     .takes_input_relu = LAYER_RELU_BACKWARD,
     .plan = plan,

@@ -1,3 +1,4 @@
+#include "core/kernels/parallel.h"
 #include "core/layer.h"
 #include "core/random.h"
 
@@ -40,36 +41,61 @@ static enum status plan(struct layer *layer)
     return STATUS_OK;
 }
 
-static void draw_and_apply(const struct layer *layer, const struct pass *pass)
+/* What a piece of work is part of. */
+struct mask {
+    const struct layer *layer;
+    struct random_stream stream;
+    uint32_t limit;
+    float factor;
+    size_t start, count; /* number of the first element in the shard; elements */
+};
+
+static struct mask mask_of(const struct layer *layer, const struct pass *pass)
 {
-    size_t count = pass->n * shape_count(layer->out);
-    struct random_stream stream = mask_stream(layer, pass);
-    uint32_t limit = threshold(layer);
-    float factor = (float)scale(layer);
-#pragma omp parallel for num_threads(pass->threads) schedule(static)
-    for (size_t first = 0; first < count; first += PIECE) {
-        uint32_t words[PIECE];
-        size_t piece = count - first < PIECE ? count - first : PIECE;
-        const float *x = layer->x[0] + first;
-        float *y = layer->y + first;
-        uint8_t *kept = (uint8_t *)layer->cache + first;
-        random_blocks(&stream, (uint32_t)(first / 4), (piece + 3) / 4, words);
-        for (size_t i = 0; i < piece; i++) {
-            kept[i] = words[i] >= limit;
-            y[i] = words[i] >= limit ? x[i] * factor : 0;
-        }
+    return (struct mask){.layer = layer,
+                         .stream = mask_stream(layer, pass),
+                         .limit = threshold(layer),
+                         .factor = (float)scale(layer),
+                         .start = pass->first * shape_count(layer->out),
+                         .count = pass->n * shape_count(layer->out)};
+}
+
+static void draw_and_apply(const void *work, size_t index, size_t thread)
+{
+    const struct mask *m = work;
+    size_t first = index * PIECE, piece = m->count - first < PIECE ? m->count - first : PIECE;
+    size_t skip = m->start % 4; /* a block has four words */
+    const float *x = m->layer->x[0] + first;
+    float *y = m->layer->y + first, factor = m->factor;
+    uint8_t *restrict kept = (uint8_t *)m->layer->cache + first;
+    uint32_t words[PIECE + 8], limit = m->limit;
+    (void)thread;
+    random_blocks(&m->stream, (uint32_t)((m->start + first) / 4), (skip + piece + 3) / 4, words);
+#pragma omp simd
+    for (size_t i = 0; i < piece; i++) {
+        bool keep = words[skip + i] >= limit;
+        kept[i] = keep;
+        y[i] = keep ? x[i] * factor : 0;
     }
 }
 
-static void apply(const struct layer *layer, const struct pass *pass)
+static void apply(const void *work, size_t index, size_t thread)
 {
-    size_t count = pass->n * shape_count(layer->out);
-    const float *dy = layer->dy;
-    const uint8_t *kept = layer->cache;
-    float *dx = layer->dx[0], factor = (float)scale(layer);
-#pragma omp parallel for simd num_threads(pass->threads) schedule(static)
-    for (size_t i = 0; i < count; i++)
+    const struct mask *m = work;
+    size_t first = index * PIECE, last = first + PIECE < m->count ? first + PIECE : m->count;
+    const uint8_t *restrict kept = m->layer->cache;
+    const float *dy = m->layer->dy;
+    float *dx = m->layer->dx[0], factor = m->factor;
+    (void)thread;
+#pragma omp simd
+    for (size_t i = first; i < last; i++)
         dx[i] = kept[i] ? dy[i] * factor : 0;
+}
+
+static void by_pieces(const struct layer *layer, const struct pass *pass, parallel_task *task)
+{
+    struct mask mask = mask_of(layer, pass);
+    parallel_for((mask.count + PIECE - 1) / PIECE, pass->threads, task, &mask);
 }
 
 static void copy(const struct layer *layer, const struct pass *pass, const float *from, float *to)
@@ -81,7 +107,7 @@ static void copy(const struct layer *layer, const struct pass *pass, const float
 static void forward(const struct layer *layer, const struct pass *pass)
 {
     if (pass->training)
-        draw_and_apply(layer, pass);
+        by_pieces(layer, pass, draw_and_apply);
     else
         copy(layer, pass, layer->x[0], layer->y);
 }
@@ -91,7 +117,7 @@ static void backward(const struct layer *layer, const struct pass *pass)
     if (!layer->dx[0])
         return;
     if (pass->training)
-        apply(layer, pass);
+        by_pieces(layer, pass, apply);
     else
         copy(layer, pass, layer->dy, layer->dx[0]);
 }
@@ -119,6 +145,7 @@ const struct layer_ops layer_dropout = {
     .input_min = 1,
     .input_max = 1,
     .in_place = true,
+    .by_image = true,
     .plan = plan,
     .forward = forward,
     .backward = backward,

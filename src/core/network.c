@@ -1,6 +1,7 @@
 #include "core/network.h"
 
 #include "core/kernels/gemm.h"
+#include "core/network_head.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,12 +70,24 @@ static void bind_layer_gradients(struct network *network, struct layer *layer, s
         plan->pool[own].taken = false;
 }
 
+/* The buffer that the last layer of the head has its gradient in, which is given back. */
+static void bind_head_gradients(struct network *network, struct gradient_plan *plan)
+{
+    size_t last = network->head.layers - 1, own = plan->owner[last];
+    network->layers[last].dy = own == SIZE_MAX ? NULL : plan->pool[own].memory;
+    head_bind_gradients(network);
+    if (own != SIZE_MAX)
+        plan->pool[own].taken = false;
+}
+
 static void bind_gradients(struct network *network, struct gradient_plan *plan)
 {
     for (size_t i = 0; i < network->layer_count; i++)
         plan->owner[i] = SIZE_MAX;
-    for (size_t i = network->layer_count; i-- > 0;)
+    for (size_t i = network->layer_count; i-- > network->head.layers;)
         bind_layer_gradients(network, &network->layers[i], plan);
+    if (network->head.layers)
+        bind_head_gradients(network, plan);
 }
 
 static float *take_floats(struct arena *arena, size_t count)
@@ -88,15 +101,19 @@ static void bind_memory(struct network *network, size_t batch, int threads, stru
 {
     size_t workspace = 0;
     network->x = take_floats(arena, batch * shape_count(network->input));
+    head_bind_memory(network, threads, plan != NULL, arena);
     for (size_t i = 0; i < network->layer_count; i++) {
         struct layer *layer = &network->layers[i];
         for (size_t k = 0; k < layer->input_count; k++)
             layer->x[k] =
                 layer->inputs[k] == LAYER_NETWORK_INPUT ? network->x : network->layers[layer->inputs[k]].y;
-        layer->y = layer->shares_input ? network->layers[layer->inputs[0]].y
-                                       : take_floats(arena, batch * shape_count(layer->out));
+        if (i < network->head.layers)
+            head_bind_output(network, layer, batch, arena);
+        else
+            layer->y = layer->shares_input ? network->layers[layer->inputs[0]].y
+                                           : take_floats(arena, batch * shape_count(layer->out));
         layer->cache = arena_alloc(arena, layer->cache_fixed + batch * layer->cache_bytes);
-        if (layer->ops->workspace) {
+        if (layer->ops->workspace && i >= network->head.layers) {
             size_t bytes = layer->ops->workspace(layer, batch, threads);
             workspace = bytes > workspace ? bytes : workspace;
         }
@@ -194,7 +211,9 @@ struct pass network_pass(const struct network *network, size_t n)
 
 void network_forward(const struct network *network, const struct pass *pass)
 {
-    for (size_t i = 0; i < network->layer_count; i++)
+    if (network->head.layers)
+        head_forward(network, pass);
+    for (size_t i = network->head.layers; i < network->layer_count; i++)
         if (!network->layers[i].skip_forward)
             network->layers[i].ops->forward(&network->layers[i], pass);
 }
@@ -224,7 +243,7 @@ void network_backward(const struct network *network, const struct pass *pass, gr
 {
     struct pass without = *pass;
     without.gradients = NULL;
-    for (size_t i = network->layer_count - 1; i-- > 0;) {
+    for (size_t i = network->layer_count - 1; i-- > network->head.layers;) {
         const struct layer *layer = &network->layers[i];
         if (!layer->trainable)
             continue;
@@ -237,6 +256,11 @@ void network_backward(const struct network *network, const struct pass *pass, gr
             on_ready(user, first->offset, last->offset + last->count - first->offset);
         }
     }
+    if (network->head.layers == 0)
+        return;
+    head_backward(network, pass);
+    if (on_ready && network->head.parameter_count)
+        on_ready(user, 0, network->head.parameter_count);
 }
 
 const struct layer *network_last(const struct network *network)

@@ -18,10 +18,25 @@ struct layer_line {
     const char *where; /* "configs/x.ini:12", for messages */
 };
 
+/* The first layers, where a few images go through all of them before the next ones: core/network_head.h. */
+struct network_head {
+    size_t layers;          /* 0 .. layers-1 of the network; 0: there is no head */
+    size_t images;          /* of a group, at most */
+    size_t parameter_count; /* the network's first parameters */
+
+    /* bound: borrowed from the activations' arena */
+    char *memory; /* (thread, thread_bytes): two buffers, workspace */
+    size_t buffer_bytes, thread_bytes;
+    size_t turn;      /* which of the two buffers was given away last */
+    float *gradients; /* (parts, part_stride) */
+    size_t part_stride;
+};
+
 struct network {
     struct shape input;
     struct layer *layers;
     size_t layer_count;
+    struct network_head head;
     size_t parameter_count; /* floats in the parameter array */
     float *parameters;      /* owned; NULL before bind */
     size_t buffer_count;    /* floats in the buffers */

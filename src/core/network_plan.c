@@ -1,6 +1,6 @@
 /* From the configuration's lines to layers with shapes. */
 #include "core/layer_rates.h"
-#include "core/network.h"
+#include "core/network_head.h"
 #include "core/text.h"
 
 #include <stdio.h>
@@ -300,8 +300,10 @@ static enum status connect(struct network *network, const struct layer_line *lin
         layer->shares_input = layer->ops->in_place && from != LAYER_NETWORK_INPUT && readers[from] == 1 &&
                               !network->layers[from].ops->output_needed;
     }
-    if (!status)
+    if (!status) {
         hand_relus_over(network, readers);
+        head_plan(network, readers);
+    }
     free(readers);
     return status;
 }

@@ -2,6 +2,7 @@
 
 #include "core/gradient_check.h"
 #include "core/log.h"
+#include "core/network_head.h"
 #include "core/random.h"
 #include "core/text.h"
 #include "train/display.h"
@@ -77,11 +78,21 @@ static size_t time_steps(struct benchmark *b, double seconds)
     return count;
 }
 
+static void time_forward(const struct layer *layer, const struct pass *pass, struct layer_time *time)
+{
+    double start = clock_seconds();
+    if (!layer->skip_forward)
+        layer->ops->forward(layer, pass);
+    time->forward += clock_seconds() - start;
+}
+
 /* Both gradients of a layer, one at a time: backward computes what it has a place for. */
 static void time_backward(const struct layer *layer, const struct pass *pass, struct layer_time *time)
 {
     struct layer part = *layer;
     struct pass without = *pass;
+    if (!layer->trainable || layer->skip_backward)
+        return;
     double start = clock_seconds();
     memset(part.dx, 0, sizeof part.dx);
     if (layer->parameter_count)
@@ -90,8 +101,31 @@ static void time_backward(const struct layer *layer, const struct pass *pass, st
     without.gradients = NULL;
     if (layer->dx[0])
         layer->ops->backward(layer, &without);
-    time->weight_gradient = layer->parameter_count && !layer->frozen ? middle - start : 0;
-    time->input_gradient = layer->dx[0] ? clock_seconds() - middle : 0;
+    time->weight_gradient += layer->parameter_count && !layer->frozen ? middle - start : 0;
+    time->input_gradient += layer->dx[0] ? clock_seconds() - middle : 0;
+}
+
+/* The head's layers in one direction, group after group on one thread, as if the threads shared them. */
+static void time_head(const struct network *network, const struct pass *pass, bool backward,
+                      struct layer_time *times)
+{
+    size_t layers = network->head.layers, group = layers ? head_group(network, pass->n) : pass->n;
+    for (size_t first = 0; first < pass->n; first += group) {
+        struct pass part = head_pass(network, pass, first, 0);
+        for (size_t k = 0; k < layers; k++) {
+            size_t i = backward ? layers - 1 - k : k;
+            struct layer layer = head_layer(network, i, first, 0);
+            if (backward)
+                time_backward(&layer, &part, &times[i]);
+            else
+                time_forward(&layer, &part, &times[i]);
+        }
+    }
+    for (size_t i = 0; i < layers; i++) {
+        double *values[] = {&times[i].forward, &times[i].input_gradient, &times[i].weight_gradient};
+        for (size_t k = backward ? 1 : 0; k < (backward ? 3 : 1); k++)
+            *values[k] /= network->threads;
+    }
 }
 
 /* One shard's pass, layer by layer. */
@@ -101,16 +135,13 @@ static void time_layers(struct benchmark *b, struct layer_time *times)
     struct pass pass = network_pass(network, b->job->shard_size);
     pass.training = true;
     pass.gradients = tree_sum_next(&b->step.sum);
-    for (size_t i = 0; i < network->layer_count; i++) {
-        double start = clock_seconds();
-        if (!network->layers[i].skip_forward)
-            network->layers[i].ops->forward(&network->layers[i], &pass);
-        times[i].forward = clock_seconds() - start;
-    }
+    time_head(network, &pass, false, times);
+    for (size_t i = network->head.layers; i < network->layer_count; i++)
+        time_forward(&network->layers[i], &pass, &times[i]);
     network_loss(network, &pass, (struct labels){b->classes, b->values}, 1.0f / (float)pass.n);
-    for (size_t i = network->layer_count - 1; i-- > 0;)
-        if (network->layers[i].trainable && !network->layers[i].skip_backward)
-            time_backward(&network->layers[i], &pass, &times[i]);
+    for (size_t i = network->layer_count - 1; i-- > network->head.layers;)
+        time_backward(&network->layers[i], &pass, &times[i]);
+    time_head(network, &pass, true, times);
 }
 
 static double median_of(const struct benchmark *b, size_t layer, size_t field)

@@ -1,5 +1,7 @@
 #include "train/fault.h"
 
+#include "core/network_head.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,10 +12,28 @@ static bool all_finite(const float *values, size_t count)
     return isfinite(optimizer_norm(values, count, 1));
 }
 
-static const struct layer *bad_output(const struct network *network, size_t n)
+/* Outputs within the head are gone: it is done anew, group by group. */
+static size_t bad_output_of_head(const struct network *network, const struct pass *pass)
 {
-    for (size_t i = 0; i < network->layer_count; i++)
-        if (!all_finite(network->layers[i].y, n * shape_count(network->layers[i].out)))
+    size_t found = network->head.layers, group = found ? head_group(network, pass->n) : pass->n;
+    for (size_t first = 0; first < pass->n; first += group) {
+        struct pass part = head_pass(network, pass, first, 0);
+        for (size_t i = 0; i < found; i++) {
+            struct layer layer = head_layer(network, i, first, 0);
+            if (!layer.skip_forward)
+                layer.ops->forward(&layer, &part);
+            if (!all_finite(layer.y, part.n * shape_count(layer.out)))
+                found = i;
+        }
+    }
+    return found;
+}
+
+static const struct layer *bad_output(const struct network *network, const struct pass *pass)
+{
+    for (size_t i = bad_output_of_head(network, pass); i < network->layer_count; i++)
+        if (i < network->head.layers ||
+            !all_finite(network->layers[i].y, pass->n * shape_count(network->layers[i].out)))
             return &network->layers[i];
     return NULL;
 }
@@ -54,15 +74,15 @@ static bool loss_is_finite(const struct step *step, size_t i)
 }
 
 /* After step_forward of a shard. True where a loss is not finite, or where their sum is none. */
-static bool look_at_losses(const struct step *step, struct range samples, struct loss_sum loss,
-                           struct fault *fault)
+static bool look_at_losses(const struct step *step, const struct pass *pass, struct range samples,
+                           struct loss_sum loss, struct fault *fault)
 {
     for (size_t i = 0; i < samples.count; i++)
         if (!loss_is_finite(step, i))
             note_sample(fault, samples.first + i);
     if (fault->sample_count == 0 && isfinite((float)loss.loss))
         return false;
-    note_layer(fault, bad_output(step->network, samples.count));
+    note_layer(fault, bad_output(step->network, pass));
     return true;
 }
 
@@ -143,8 +163,8 @@ static bool look(struct step *step, bool gradient, uint64_t number, size_t batch
                 return true;
             continue;
         }
-        step_forward(step, shard, samples, number, batch, NULL, source, user, &loss);
-        if (look_at_losses(step, samples, loss, fault))
+        struct pass pass = step_forward(step, shard, samples, number, batch, NULL, source, user, &loss);
+        if (look_at_losses(step, &pass, samples, loss, fault))
             return true;
     }
     return false;

@@ -1,9 +1,11 @@
 #include "core/kernels/conv2d.h"
 
 #include "core/kernels/axis.h"
+#include "core/kernels/conv2d_narrow.h"
+#include "core/kernels/conv2d_planar.h"
 #include "core/kernels/cut.h"
+#include "core/kernels/parallel.h"
 
-#include <omp.h>
 #include <string.h>
 
 enum {
@@ -11,7 +13,7 @@ enum {
                                 make fuller tiles of their corners */
     TASKS_PER_THREAD = 4,    /* at least, where that is possible */
     BAND_PIXELS = 196,       /* so few pixels are not cut further */
-    PACK_CHANNELS = 16,      /* packed at a time */
+    PACK_CHANNELS = 64,      /* packed at a time: a few cache lines that follow each other */
     PREFETCH_CHANNELS = 256,
 };
 
@@ -35,6 +37,10 @@ struct pass {
     bool has_bias, relu;
     const float *relu_output, *origin;    /* as in struct tile_product */
     size_t task_images, bands, band_rows; /* a task: images, or a band of rows of one */
+    size_t n;
+    const float *from, *weight; /* source and weights */
+    float *to;                  /* target */
+    void (*pack)(const struct pass *p, const float *weight, size_t group, size_t block);
 };
 
 /* A task: rows first_row .. last_row-1 of some images, one block of target channels of one group. */
@@ -72,9 +78,14 @@ static struct pass pass_init(const struct conv2d *g, bool backward, int threads,
 size_t conv2d_data_workspace(const struct conv2d *g, size_t n, int threads)
 {
     size_t forward, backward;
-    (void)n;
-    pass_init(g, false, threads, NULL, &forward);
-    pass_init(g, true, threads, NULL, &backward);
+    if (conv2d_planar_fits(g))
+        forward = conv2d_planar_workspace(g, threads);
+    else
+        pass_init(g, false, threads, NULL, &forward);
+    if (conv2d_narrow_fits(g))
+        backward = conv2d_narrow_workspace(g, n, threads);
+    else
+        pass_init(g, true, threads, NULL, &backward);
     return size_max(forward, backward);
 }
 
@@ -86,7 +97,7 @@ size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads)
 /* How the work is cut. The results do not depend on it. */
 static void plan_tasks(struct pass *p, size_t n, int threads)
 {
-    size_t blocks = p->groups * p->blocks, wanted = TASKS_PER_THREAD * (size_t)threads;
+    size_t blocks = p->groups * p->blocks, wanted = threads > 1 ? TASKS_PER_THREAD * (size_t)threads : 1;
     size_t source = p->source.h * p->source.w * p->source.channels * sizeof(float);
     size_t target = p->target.h * p->target.w * size_min(p->width, p->block_width) * sizeof(float);
     size_t images = size_min(TASK_BYTES / (source + target), n * blocks / wanted);
@@ -123,8 +134,8 @@ static void pack_forward(const struct pass *p, const float *weight, size_t group
     for (size_t first = 0; first < p->depth; first += PACK_CHANNELS) {
         size_t last = size_min(first + PACK_CHANNELS, p->depth);
         for (size_t j = 0; j < columns; j++)
-            for (size_t i = first; i < last; i++)
-                for (size_t k = 0; k < taps; k++)
+            for (size_t k = 0; k < taps; k++)
+                for (size_t i = first; i < last; i++)
                     to[(k * p->depth + i) * width + j] = from[(j * p->depth + i) * taps + k];
     }
 }
@@ -138,10 +149,12 @@ static void pack_backward(const struct pass *p, const float *weight, size_t grou
     float *to = block_weights(p, group, block);
     if (columns < width)
         memset(to, 0, taps * p->depth * width * sizeof *to);
-    for (size_t i = 0; i < p->depth; i++)
-        for (size_t j = 0; j < columns; j++)
-            for (size_t k = 0; k < taps; k++)
-                to[((taps - 1 - k) * p->depth + i) * width + j] = from[(i * p->width + j) * taps + k];
+    for (size_t i = 0; i < p->depth; i++, from += p->width * taps)
+        for (size_t k = 0; k < taps; k++) {
+            float *line = to + ((taps - 1 - k) * p->depth + i) * width;
+            for (size_t j = 0; j < columns; j++)
+                line[j] = from[j * taps + k];
+        }
 }
 
 static void pack_bias(const struct pass *p, const float *bias)
@@ -294,8 +307,9 @@ static void task_compute(const struct pass *p, const struct task *t, struct tile
     }
 }
 
-static struct task task_at(const struct pass *p, size_t n, const float *source, float *target, size_t index)
+static void task_run(const void *work, size_t index, size_t thread)
 {
+    const struct pass *p = work;
     struct task t;
     t.block = index % p->blocks;
     index /= p->blocks;
@@ -304,37 +318,43 @@ static struct task task_at(const struct pass *p, size_t n, const float *source, 
     t.first_row = index % p->bands * p->band_rows;
     t.last_row = size_min(t.first_row + p->band_rows, p->target.h);
     t.image = index / p->bands * p->task_images;
-    t.images = size_min(p->task_images, n - t.image);
-    t.source = source + t.image * p->source.h * p->source.w * p->source.channels + t.group * p->depth;
-    t.target = target + t.image * p->target.h * p->target.w * p->target.channels + t.group * p->width +
+    t.images = size_min(p->task_images, p->n - t.image);
+    t.source = p->from + t.image * p->source.h * p->source.w * p->source.channels + t.group * p->depth;
+    t.target = p->to + t.image * p->target.h * p->target.w * p->target.channels + t.group * p->width +
                t.block * p->block_width;
-    return t;
+    task_compute(p, &t, p->runs + thread * p->taps_h * p->taps_w);
+}
+
+static void block_pack(const void *work, size_t index, size_t thread)
+{
+    const struct pass *p = work;
+    (void)thread;
+    p->pack(p, p->weight, index / p->blocks, index % p->blocks);
 }
 
 static void pass_run(struct pass *p, size_t n, const float *source, const float *weight,
                      void (*pack)(const struct pass *p, const float *weight, size_t group, size_t block),
                      float *target, int threads)
 {
+    size_t blocks = p->groups * p->blocks;
     plan_tasks(p, n, threads);
-    size_t blocks = p->groups * p->blocks, tasks = size_divide_up(n, p->task_images) * p->bands * blocks;
-#pragma omp parallel num_threads(threads)
-    {
-        struct tile_run *runs = p->runs + (size_t)omp_get_thread_num() * p->taps_h * p->taps_w;
-#pragma omp for schedule(static)
-        for (size_t i = 0; i < blocks; i++)
-            pack(p, weight, i / p->blocks, i % p->blocks);
-#pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < tasks; i++) {
-            struct task t = task_at(p, n, source, target, i);
-            task_compute(p, &t, runs);
-        }
-    }
+    p->n = n;
+    p->from = source;
+    p->weight = weight;
+    p->to = target;
+    p->pack = pack;
+    parallel_for(blocks, threads, block_pack, p);
+    parallel_for(size_divide_up(n, p->task_images) * p->bands * blocks, threads, task_run, p);
 }
 
 void conv2d_forward(const struct conv2d *g, size_t n, const float *x, const float *weight,
                     const struct conv2d_epilogue *epilogue, float *y, void *workspace, int threads)
 {
     size_t bytes;
+    if (conv2d_planar_fits(g)) {
+        conv2d_planar_forward(g, n, x, weight, epilogue, y, workspace, threads);
+        return;
+    }
     struct pass p = pass_init(g, false, threads, workspace, &bytes);
     p.row_classes = axis_forward(&g->h, p.rows);
     p.column_classes = axis_forward(&g->w, p.columns);
@@ -349,6 +369,10 @@ void conv2d_backward_input(const struct conv2d *g, size_t n, const float *dy, co
                            const float *relu_output, float *dx, void *workspace, int threads)
 {
     size_t bytes;
+    if (conv2d_narrow_fits(g)) {
+        conv2d_narrow_backward_input(g, n, dy, weight, relu_output, dx, workspace, threads);
+        return;
+    }
     struct pass p = pass_init(g, true, threads, workspace, &bytes);
     p.row_classes = axis_backward(&g->h, p.rows);
     p.column_classes = axis_backward(&g->w, p.columns);

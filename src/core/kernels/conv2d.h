@@ -14,9 +14,12 @@
  * tile of the weight gradient is a few input channels at one kernel position times output channels, summed
  * over pixels.
  *
- * Every y and dx is one chain of additions of its own: the results of an image depend neither on the images
- * beside it nor on the number of threads. Weight gradients are summed in parts that are cut by the shapes and
- * n, and added in their order. */
+ * Few channels would leave registers half empty; then other things are their columns: conv2d_planar.h
+ * (forward), conv2d_narrow.h (input gradient), conv2d_weight_few.h.
+ *
+ * Every y and dx has its own order of additions: the results of an image depend neither on the images beside
+ * it nor on the number of threads. Weight gradients are summed in parts that are cut by the shapes and n, and
+ * added in their order. */
 #include "core/kernels/tile.h"
 #include "core/kernels/window.h"
 
@@ -24,6 +27,7 @@ struct conv2d {
     struct window h, w;
     size_t c, oc, groups; /* channels in and out, both divisible by groups */
     const struct tile_kernel *kernel;
+    bool is_part; /* weight gradients are summed in one part, not in several */
 };
 
 /* What is done to an output while it is in a register. */

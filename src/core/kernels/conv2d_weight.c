@@ -1,14 +1,13 @@
 #include "core/kernels/axis.h"
 #include "core/kernels/conv2d.h"
+#include "core/kernels/conv2d_weight_few.h"
 #include "core/kernels/cut.h"
+#include "core/kernels/parallel.h"
 
-#include <omp.h>
 #include <string.h>
 
 enum {
     CHUNK_PIXELS = 128,      /* output pixels at one go, so that they stay in the first-level cache */
-    CHUNK_PIXELS_FEW = 4096, /* with few input channels */
-    FEW_CHANNELS = 8,        /* fewer are put into one tile with those of other kernel positions */
     TASKS = 16,              /* wanted */
     TASK_BYTES = 256 * 1024, /* of sums that a task adds to: a quarter of a cache of 1 MiB */
     FETCH_LINES = 16,        /* of the next chunk, asked for at each product */
@@ -20,6 +19,8 @@ enum {
  * goes through its part in chunks, and for each of them through its blocks. */
 struct pass {
     const struct conv2d *g;
+    const float *x, *dy;
+    float *dweight, *dbias;
     const struct tile_kernel *kernel;
     size_t n;
     size_t depth, width; /* input and output channels of a group */
@@ -27,9 +28,6 @@ struct pass {
     size_t task_blocks, group_tasks;               /* blocks of a task; tasks of a group and part */
     size_t chunk_images, bands, band_rows, chunks; /* a chunk: images, or a band of output rows of one */
     size_t parts, part_chunks;
-    bool by_class; /* see add_by_class, add_by_tap */
-    struct axis_class *rows, *columns;
-    size_t row_classes, column_classes;
     struct window_range *tap_rows, *tap_columns; /* outputs that a kernel position is inside for */
     float *sums; /* (part, group, block): weights (tap, depth, tile_width), then bias (block_width) */
     float *inputs, *outputs; /* (thread): copies of a chunk's inputs, and output gradients of a block */
@@ -43,7 +41,6 @@ struct pass {
 struct chunk {
     size_t image, images, first_row, last_row; /* of outputs */
     size_t columns, width;                     /* of the block */
-    bool copied;
     const float *x;     /* the first image's first input row, or first row of the copy; first channel */
     size_t first_input; /* number of that row */
     size_t x_pixel, x_row, x_image; /* floats from one to the next */
@@ -60,9 +57,9 @@ struct chunk {
 static void plan_chunks(struct pass *p)
 {
     const struct conv2d *g = p->g;
-    size_t pixels = g->h.out * g->w.out, wanted = p->by_class ? CHUNK_PIXELS_FEW : CHUNK_PIXELS;
-    p->chunk_images = size_max(1, size_min(wanted / pixels, p->n));
-    p->band_rows = pixels <= wanted ? g->h.out : size_max(1, wanted / g->w.out);
+    size_t pixels = g->h.out * g->w.out;
+    p->chunk_images = size_max(1, size_min(CHUNK_PIXELS / pixels, p->n));
+    p->band_rows = pixels <= CHUNK_PIXELS ? g->h.out : size_max(1, CHUNK_PIXELS / g->w.out);
     p->bands = size_divide_up(g->h.out, p->band_rows);
     p->chunks = size_divide_up(p->n, p->chunk_images) * p->bands;
     p->task_blocks = size_max(1, size_min(TASK_BYTES / (p->sum_floats * sizeof(float)), p->blocks));
@@ -84,7 +81,7 @@ static void plan_copies(struct pass *p)
                          : size_min(g->h.in, (p->band_rows - 1) * g->h.stride + window_span(&g->h));
     p->copied_width = g->w.kernel == 1 ? g->w.out : g->w.in;
     p->copied_pixel = (size_divide_up(p->depth, LINE_FLOATS) | 1) * LINE_FLOATS;
-    p->input_floats = p->by_class ? 0 : p->chunk_images * p->copied_rows * p->copied_width * p->copied_pixel;
+    p->input_floats = p->chunk_images * p->copied_rows * p->copied_width * p->copied_pixel;
     p->output_floats = p->chunk_images * p->band_rows * g->w.out * p->block_width;
     p->run_count = p->chunk_images * p->band_rows;
 }
@@ -98,16 +95,13 @@ static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void
                      .width = g->oc / g->groups,
                      .block_width = 2 * g->kernel->vector,
                      .taps = g->h.kernel * g->w.kernel};
-    p.by_class = p.depth < FEW_CHANNELS;
     p.blocks = size_divide_up(p.width, p.block_width);
     p.sum_floats = (p.taps * p.depth + 1) * p.block_width;
     plan_chunks(&p);
     plan_copies(&p);
-    size_t parts_most = size_max(1, TASKS / (g->groups * p.group_tasks));
+    size_t parts_most = g->is_part ? 1 : size_max(1, TASKS / (g->groups * p.group_tasks));
     plan_parts(&p, parts_most);
     struct workspace w = {.memory = workspace};
-    p.rows = workspace_take(&w, g->h.out * sizeof *p.rows);
-    p.columns = workspace_take(&w, g->w.out * sizeof *p.columns);
     p.tap_rows = workspace_take(&w, g->h.kernel * sizeof *p.tap_rows);
     p.tap_columns = workspace_take(&w, g->w.kernel * sizeof *p.tap_columns);
     p.sums = workspace_take(&w, size_min(parts_most, n * p.bands) * g->groups * p.blocks * p.sum_floats *
@@ -123,7 +117,7 @@ size_t conv2d_backward_weight_workspace(const struct conv2d *g, size_t n, int th
 {
     size_t bytes;
     pass_init(g, n, threads, NULL, &bytes);
-    return bytes;
+    return conv2d_weight_few_fits(g) ? size_max(bytes, conv2d_weight_few_workspace(g, n, threads)) : bytes;
 }
 
 static float *sums_at(const struct pass *p, size_t part, size_t group, size_t block)
@@ -131,10 +125,10 @@ static float *sums_at(const struct pass *p, size_t part, size_t group, size_t bl
     return p->sums + ((part * p->g->groups + group) * p->blocks + block) * p->sum_floats;
 }
 
-/* Outputs that are inside the image with these kernel positions, and the positions. */
+/* Outputs that are inside the image with a kernel position, and the position. */
 struct patch {
     size_t first_row, last_row, first_column, last_column;
-    size_t tap_y, taps_y, tap_x, taps_x;
+    size_t tap_y, tap_x;
 };
 
 /* What output (y, x) of the first image reads at kernel position (ky, kx), as an offset into c->x. */
@@ -142,9 +136,8 @@ static size_t input_offset(const struct pass *p, const struct chunk *c, size_t y
                            size_t kx)
 {
     const struct conv2d *g = p->g;
-    size_t row =
-        c->copied && g->h.kernel == 1 ? y - c->first_row : window_input(&g->h, y, ky) - c->first_input;
-    size_t column = c->copied && g->w.kernel == 1 ? x : window_input(&g->w, x, kx);
+    size_t row = g->h.kernel == 1 ? y - c->first_row : window_input(&g->h, y, ky) - c->first_input;
+    size_t column = g->w.kernel == 1 ? x : window_input(&g->w, x, kx);
     return row * c->x_row + column * c->x_pixel;
 }
 
@@ -186,54 +179,25 @@ static void tile_add(const struct pass *p, struct chunk *c, const struct patch *
                      size_t count)
 {
     const struct conv2d *g = p->g;
-    size_t a_step = (c->copied && g->w.kernel == 1 ? 1 : g->w.stride) * c->x_pixel;
+    size_t a_step = (g->w.kernel == 1 ? 1 : g->w.stride) * c->x_pixel;
     struct tile_product product = {.runs = c->runs,
                                    .run_count = patch_runs(p, c, patch, a_step),
                                    .a_step = a_step,
                                    .b_step = c->dy_pixel,
-                                   .adjacent = !p->by_class,
+                                   .adjacent = true,
                                    .accumulate = true};
     if (product.run_count == 0)
         return;
-    const float *a[TILE_ROWS_MAX];
-    float *to[TILE_ROWS_MAX];
-    size_t i = first % p->depth, kx = first / p->depth % patch->taps_x, ky = first / p->depth / patch->taps_x;
-    for (size_t m = 0; m < count; m++) {
-        size_t tap = (patch->tap_y + ky) * g->w.kernel + patch->tap_x + kx;
-        a[m] = c->x + ky * g->h.dilation * c->x_row + kx * g->w.dilation * c->x_pixel + i;
-        to[m] = c->sum + (tap * p->depth + i) * c->width;
-        if (++i == p->depth) {
-            i = 0;
-            if (++kx == patch->taps_x) {
-                kx = 0;
-                ky++;
-            }
-        }
-    }
+    const float *a = c->x + first;
+    float *to[TILE_ROWS_MAX],
+        *sum = c->sum + (patch->tap_y * g->w.kernel + patch->tap_x) * p->depth * c->width;
+    for (size_t m = 0; m < count; m++)
+        to[m] = sum + (first + m) * c->width;
     fetch_ahead(c);
-    p->kernel->product(&product, count, c->columns, a, c->dy, to);
+    p->kernel->product(&product, count, c->columns, &a, c->dy, to);
 }
 
-/* With few channels: all kernel positions of a class of pixels at once. */
-static void add_by_class(const struct pass *p, struct chunk *c)
-{
-    for (size_t i = 0; i < p->row_classes; i++) {
-        for (size_t k = 0; k < p->column_classes; k++) {
-            const struct axis_class *row = &p->rows[i], *column = &p->columns[k];
-            struct patch patch = {row->first,    row->first + row->count,
-                                  column->first, column->first + column->count,
-                                  row->tap,      row->taps,
-                                  column->tap,   column->taps};
-            size_t rows = row->taps * column->taps * p->depth, tiles = size_divide_up(rows, p->kernel->rows);
-            for (size_t tile = 0; tile < tiles; tile++) {
-                size_t first = size_cut(rows, tiles, tile);
-                tile_add(p, c, &patch, first, size_cut(rows, tiles, tile + 1) - first);
-            }
-        }
-    }
-}
-
-/* Else some channels for one kernel position after the other: they stay in the first-level cache. */
+/* Some channels for one kernel position after the other: they stay in the first-level cache. */
 static void add_by_tap(const struct pass *p, struct chunk *c)
 {
     size_t tiles = size_divide_up(p->depth, p->kernel->rows);
@@ -242,7 +206,7 @@ static void add_by_tap(const struct pass *p, struct chunk *c)
         for (size_t ky = 0; ky < p->g->h.kernel; ky++) {
             for (size_t kx = 0; kx < p->g->w.kernel; kx++) {
                 struct window_range y = p->tap_rows[ky], x = p->tap_columns[kx];
-                tile_add(p, c, &(struct patch){y.first, y.last, x.first, x.last, ky, 1, kx, 1}, first, count);
+                tile_add(p, c, &(struct patch){y.first, y.last, x.first, x.last, ky, kx}, first, count);
             }
         }
     }
@@ -267,7 +231,6 @@ static void copy_inputs(const struct pass *p, struct chunk *c, const float *x, f
     c->x_pixel = p->copied_pixel;
     c->x_row = p->copied_width * c->x_pixel;
     c->x_image = p->copied_rows * c->x_row;
-    c->copied = true;
     c->x = copy;
     size_t begin = c->first_row * h->stride, end = (c->last_row - 1) * h->stride + window_span(h);
     c->first_input = begin > h->pad ? size_min(begin - h->pad, h->in) : 0;
@@ -315,7 +278,7 @@ static void add_bias(const struct pass *p, const struct chunk *c, float *dbias)
 }
 
 static void chunk_compute(const struct pass *p, struct chunk *c, size_t part, size_t group, size_t block,
-                          const float *dy, bool bias, float *copy)
+                          float *copy)
 {
     const struct conv2d *g = p->g;
     c->columns = size_min(p->block_width, p->width - block * p->block_width);
@@ -323,16 +286,12 @@ static void chunk_compute(const struct pass *p, struct chunk *c, size_t part, si
     c->sum = sums_at(p, part, group, block);
     c->dy_pixel = g->oc;
     c->dy_image = g->h.out * g->w.out * g->oc;
-    c->dy = dy + c->image * c->dy_image + c->first_row * g->w.out * g->oc + group * p->width +
+    c->dy = p->dy + c->image * c->dy_image + c->first_row * g->w.out * g->oc + group * p->width +
             block * p->block_width;
-    if (c->columns < c->width || !p->by_class)
-        copy_outputs(p, c, c->dy, copy);
-    if (bias)
+    copy_outputs(p, c, c->dy, copy);
+    if (p->dbias)
         add_bias(p, c, c->sum + p->taps * p->depth * p->block_width);
-    if (p->by_class)
-        add_by_class(p, c);
-    else
-        add_by_tap(p, c);
+    add_by_tap(p, c);
 }
 
 static struct chunk chunk_at(const struct pass *p, size_t i)
@@ -349,43 +308,46 @@ static struct chunk chunk_at(const struct pass *p, size_t i)
 }
 
 /* Marks what chunk `next` reads as what to fetch. */
-static void plan_ahead(const struct pass *p, struct chunk *c, size_t next, const float *x, const float *dy)
+static void plan_ahead(const struct pass *p, struct chunk *c, size_t next)
 {
     const struct conv2d *g = p->g;
     struct chunk n = chunk_at(p, next);
     size_t row = g->w.out * g->oc, first = size_min(n.first_row * g->h.stride, g->h.in),
            last = size_min(n.last_row * g->h.stride, g->h.in);
-    c->ahead[0] = x + n.image * n.x_image + first * n.x_row;
-    c->ahead_end[0] = x + (n.image + n.images - 1) * n.x_image + last * n.x_row;
-    c->ahead[1] = dy + (n.image * g->h.out + n.first_row) * row;
-    c->ahead_end[1] = dy + ((n.image + n.images - 1) * g->h.out + n.last_row) * row;
+    c->ahead[0] = p->x + n.image * n.x_image + first * n.x_row;
+    c->ahead_end[0] = p->x + (n.image + n.images - 1) * n.x_image + last * n.x_row;
+    c->ahead[1] = p->dy + (n.image * g->h.out + n.first_row) * row;
+    c->ahead_end[1] = p->dy + ((n.image + n.images - 1) * g->h.out + n.last_row) * row;
 }
 
-static void task_compute(const struct pass *p, const float *x, const float *dy, size_t task, bool bias)
+static void task_compute(const void *work, size_t task, size_t thread)
 {
+    const struct pass *p = work;
     const struct conv2d *g = p->g;
-    size_t thread = (size_t)omp_get_thread_num(), part = task / p->group_tasks / g->groups,
-           group = task / p->group_tasks % g->groups, first = task % p->group_tasks * p->task_blocks,
-           last = size_min(first + p->task_blocks, p->blocks),
+    size_t part = task / p->group_tasks / g->groups, group = task / p->group_tasks % g->groups,
+           first = task % p->group_tasks * p->task_blocks, last = size_min(first + p->task_blocks, p->blocks),
            stop = size_min((part + 1) * p->part_chunks, p->chunks);
     memset(sums_at(p, part, group, first), 0, (last - first) * p->sum_floats * sizeof *p->sums);
     for (size_t i = part * p->part_chunks; i < stop; i++) {
         struct chunk c = chunk_at(p, i);
         c.runs = p->runs + thread * p->run_count;
-        c.x = x + c.image * c.x_image + group * p->depth;
+        c.x = p->x + c.image * c.x_image + group * p->depth;
         if (i + 1 < stop && g->groups == 1)
-            plan_ahead(p, &c, i + 1, x, dy);
-        if (!p->by_class)
-            copy_inputs(p, &c, c.x, p->inputs + thread * p->input_floats);
+            plan_ahead(p, &c, i + 1);
+        copy_inputs(p, &c, c.x, p->inputs + thread * p->input_floats);
         for (size_t block = first; block < last; block++)
-            chunk_compute(p, &c, part, group, block, dy, bias, p->outputs + thread * p->output_floats);
+            chunk_compute(p, &c, part, group, block, p->outputs + thread * p->output_floats);
     }
 }
 
 /* Adds the parts' sums of some input channels to the first part's, and those to the weight gradients
  * (width, depth, taps) of the group. */
-static void hand_over(const struct pass *p, size_t group, size_t block, size_t first, float *dweight)
+static void hand_over(const void *work, size_t index, size_t thread)
 {
+    const struct pass *p = work;
+    size_t units = size_divide_up(p->depth, UNIT_CHANNELS), first = index % units * UNIT_CHANNELS,
+           group = index / units / p->blocks, block = index / units % p->blocks;
+    (void)thread;
     size_t columns = size_min(p->block_width, p->width - block * p->block_width),
            width = tile_width(p->kernel, columns), last = size_min(first + UNIT_CHANNELS, p->depth);
     float *sum = sums_at(p, 0, group, block);
@@ -395,14 +357,14 @@ static void hand_over(const struct pass *p, size_t group, size_t block, size_t f
             for (size_t e = (k * p->depth + first) * width; e < (k * p->depth + last) * width; e++)
                 sum[e] += other[e];
     }
-    float *to = dweight + (group * p->width + block * p->block_width) * p->depth * p->taps;
+    float *to = p->dweight + (group * p->width + block * p->block_width) * p->depth * p->taps;
     for (size_t o = 0; o < columns; o++)
         for (size_t i = first; i < last; i++)
             for (size_t k = 0; k < p->taps; k++)
                 to[(o * p->depth + i) * p->taps + k] += sum[(k * p->depth + i) * width + o];
 }
 
-static void hand_over_bias(const struct pass *p, float *dbias)
+static void hand_over_bias(const struct pass *p)
 {
     for (size_t group = 0; group < p->g->groups; group++) {
         for (size_t o = 0; o < p->width; o++) {
@@ -410,7 +372,7 @@ static void hand_over_bias(const struct pass *p, float *dbias)
             float sum = 0;
             for (size_t part = 0; part < p->parts; part++)
                 sum += sums_at(p, part, group, block)[at];
-            dbias[group * p->width + o] += sum;
+            p->dbias[group * p->width + o] += sum;
         }
     }
 }
@@ -419,23 +381,19 @@ void conv2d_backward_weight(const struct conv2d *g, size_t n, const float *x, co
                             float *dbias, void *workspace, int threads)
 {
     size_t bytes;
+    if (conv2d_weight_few_fits(g) && conv2d_weight_few(g, n, x, dy, dweight, dbias, workspace, threads))
+        return;
     struct pass p = pass_init(g, n, threads, workspace, &bytes);
-    p.row_classes = axis_forward(&g->h, p.rows);
-    p.column_classes = axis_forward(&g->w, p.columns);
     for (size_t k = 0; k < g->h.kernel; k++)
         p.tap_rows[k] = axis_outputs(&g->h, k);
     for (size_t k = 0; k < g->w.kernel; k++)
         p.tap_columns[k] = axis_outputs(&g->w, k);
-    size_t blocks = g->groups * p.blocks, units = size_divide_up(p.depth, UNIT_CHANNELS);
-#pragma omp parallel num_threads(threads)
-    {
-#pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < p.parts * g->groups * p.group_tasks; i++)
-            task_compute(&p, x, dy, i, dbias != NULL);
-#pragma omp for schedule(static)
-        for (size_t i = 0; i < blocks * units; i++)
-            hand_over(&p, i / units / p.blocks, i / units % p.blocks, i % units * UNIT_CHANNELS, dweight);
-    }
+    p.x = x;
+    p.dy = dy;
+    p.dweight = dweight;
+    p.dbias = dbias;
+    parallel_for(p.parts * g->groups * p.group_tasks, threads, task_compute, &p);
+    parallel_for(g->groups * p.blocks * size_divide_up(p.depth, UNIT_CHANNELS), threads, hand_over, &p);
     if (dbias)
-        hand_over_bias(&p, dbias);
+        hand_over_bias(&p);
 }

@@ -1,5 +1,8 @@
 #include "core/kernels/pool.h"
 
+#include "core/kernels/cut.h"
+#include "core/kernels/parallel.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -32,23 +35,7 @@ static void maxpool_window(const struct pool *g, const float *image, size_t oy, 
                         (uint16_t)(ky * g->w.kernel + kx), best, where);
 }
 
-/* A window of 2 x 2 that is wholly inside: its two rows of two pixels, `count` channels apart. */
-static inline void four(const float *top, const float *bottom, size_t count, bool relu, float *y,
-                        uint16_t *winner)
-{
-    const float others[3] = {top[count], bottom[0], bottom[count]};
-    float best = top[0];
-    uint16_t where = 0;
-    for (uint16_t k = 0; k < 3; k++)
-        if (!(others[k] <= best || best != best)) {
-            best = others[k];
-            where = (uint16_t)(k + 1);
-        }
-    *winner = relu && best <= 0 ? MAXPOOL_NO_WINNER : where;
-    *y = relu && best < 0 ? 0 : best;
-}
-
-/* The same for LANES channels at a time. */
+/* LANES channels at a time. */
 enum { LANES = 16 };
 typedef float floats __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef int integers __attribute__((vector_size(LANES * sizeof(int))));
@@ -60,6 +47,7 @@ static inline integers choose(integers condition, integers yes, integers no)
     return (condition & yes) | (~condition & no);
 }
 
+/* A window of 2 x 2 that is wholly inside: its two rows of two pixels, `count` channels apart. */
 static inline void four_lanes(const float *top, const float *bottom, size_t count, bool relu, float *y,
                               uint16_t *winner)
 {
@@ -80,20 +68,34 @@ static inline void four_lanes(const float *top, const float *bottom, size_t coun
     *(shorts *)winner = __builtin_convertvector(where, shorts);
 }
 
-/* A row of such windows. Lanes beyond the last channel write into the next window's results, which come
- * later. */
-static void fours(size_t windows, size_t count, const float *top, const float *bottom, bool relu, float *y,
-                  uint16_t *winner)
+/* The last channels of the last windows, where whole registers would reach beyond the band. */
+static void four_rest(const float *top, const float *bottom, size_t count, size_t rest, bool relu, float *y,
+                      uint16_t *winner)
+{
+    float x[4 * LANES] = {0}, best[LANES];
+    uint16_t where[LANES];
+    memcpy(x, top, rest * sizeof *x);
+    memcpy(x + LANES, top + count, rest * sizeof *x);
+    memcpy(x + 2 * LANES, bottom, rest * sizeof *x);
+    memcpy(x + 3 * LANES, bottom + count, rest * sizeof *x);
+    four_lanes(x, x + 2 * LANES, LANES, relu, best, where);
+    memcpy(y, best, rest * sizeof *y);
+    memcpy(winner, where, rest * sizeof *winner);
+}
+
+/* A row of such windows, with `room` results from y on to the end of the band. Lanes beyond the last channel
+ * write into the next window's results, which come later. */
+static void fours(size_t windows, size_t count, size_t room, const float *top, const float *bottom, bool relu,
+                  float *y, uint16_t *winner)
 {
     for (size_t w = 0; w < windows; w++, top += 2 * count, bottom += 2 * count, y += count, winner += count) {
-        size_t room = (windows - w) * count;
         for (size_t c = 0; c < count; c += LANES) {
             if (c + LANES <= room)
                 four_lanes(top + c, bottom + c, count, relu, y + c, winner + c);
             else
-                for (size_t k = c; k < count; k++)
-                    four(top + k, bottom + k, count, relu, y + k, winner + k);
+                four_rest(top + c, bottom + c, count, count - c, relu, y + c, winner + c);
         }
+        room -= count;
     }
 }
 
@@ -111,20 +113,17 @@ static bool is_pairs(const struct window *w)
     return w->kernel == 2 && w->stride == 2 && w->pad == 0 && 2 * w->out <= w->in;
 }
 
-void maxpool_forward(const struct pool *g, size_t n, bool relu, const float *x, float *y, uint16_t *winner,
-                     int threads)
+/* Rows first .. last-1 of the output: a band. */
+static void maxpool_band(const struct pool *g, bool pairs, bool relu, size_t first, size_t last,
+                         const float *image, float *y, uint16_t *winner)
 {
-    size_t rows = n * g->h.out, row_floats = g->w.out * g->c, line = g->w.in * g->c;
-    bool pairs = is_pairs(&g->h) && is_pairs(&g->w);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (size_t row = 0; row < rows; row++) {
-        const float *image = x + row / g->h.out * g->h.in * line;
-        size_t oy = row % g->h.out;
-        float *best = y + row * row_floats;
-        uint16_t *where = winner + row * row_floats;
+    size_t row_floats = g->w.out * g->c, line = g->w.in * g->c;
+    for (size_t oy = first; oy < last; oy++) {
+        float *best = y + oy * row_floats;
+        uint16_t *where = winner + oy * row_floats;
         if (pairs) {
             const float *top = image + 2 * oy * line;
-            fours(g->w.out, g->c, top, top + line, relu, best, where);
+            fours(g->w.out, g->c, (last - oy) * row_floats, top, top + line, relu, best, where);
             continue;
         }
         for (size_t ox = 0; ox < g->w.out; ox++)
@@ -132,6 +131,35 @@ void maxpool_forward(const struct pool *g, size_t n, bool relu, const float *x, 
         if (relu)
             relu_of_maximum(row_floats, best, where);
     }
+}
+
+struct maxpool {
+    const struct pool *g;
+    bool relu;
+    const float *x, *dy;
+    float *y, *dx;
+    uint16_t *winner;
+    const uint16_t *won;
+    size_t bands; /* of an image */
+};
+
+static void forward_task(const void *work, size_t task, size_t thread)
+{
+    const struct maxpool *p = work;
+    const struct pool *g = p->g;
+    size_t in = g->h.in * g->w.in * g->c, out = g->h.out * g->w.out * g->c;
+    size_t i = task / p->bands, band = task % p->bands;
+    (void)thread;
+    maxpool_band(g, is_pairs(&g->h) && is_pairs(&g->w), p->relu, size_cut(g->h.out, p->bands, band),
+                 size_cut(g->h.out, p->bands, band + 1), p->x + i * in, p->y + i * out, p->winner + i * out);
+}
+
+void maxpool_forward(const struct pool *g, size_t n, bool relu, const float *x, float *y, uint16_t *winner,
+                     int threads)
+{
+    size_t bands = n < (size_t)threads ? size_min((size_t)threads, g->h.out) : 1;
+    struct maxpool p = {.g = g, .relu = relu, .x = x, .y = y, .winner = winner, .bands = bands};
+    parallel_for(n * bands, threads, forward_task, &p);
 }
 
 /* Windows that neither overlap nor leave gaps or edges: every input is in exactly one. */
@@ -166,12 +194,13 @@ static void maxpool_row_backward(const struct pool *g, size_t oy, const float *r
     }
 }
 
-/* Likewise for windows of 2 x 2 that are a partition; one of the two rows, whose first winner is `left`. */
-static void fours_backward(size_t windows, size_t count, const float *dy, const uint16_t *winner, int left,
-                           float *dx)
+/* Likewise for windows of 2 x 2 that are a partition; one of the two rows, whose first winner is `left`.
+ * `room`: outputs from dy on to the end of the image. Lanes beyond the last channel write into the pixels
+ * behind, which come later. */
+static void fours_backward(size_t windows, size_t count, size_t room, const float *dy, const uint16_t *winner,
+                           int left, float *dx)
 {
-    for (size_t w = 0; w < windows; w++, dy += count, winner += count) {
-        size_t room = (windows - w) * count;
+    for (size_t w = 0; w < windows; w++, dy += count, winner += count, room -= count) {
         for (int here = left; here < left + 2; here++, dx += count) {
             for (size_t c = 0; c < count; c += LANES) {
                 if (c + LANES <= room) {
@@ -186,27 +215,31 @@ static void fours_backward(size_t windows, size_t count, const float *dy, const 
     }
 }
 
+static void backward_task(const void *work, size_t i, size_t thread)
+{
+    const struct maxpool *p = work;
+    const struct pool *g = p->g;
+    size_t line = g->w.in * g->c, row_floats = g->w.out * g->c;
+    bool overwrite = is_partition(&g->h) && is_partition(&g->w);
+    bool pairs = overwrite && is_pairs(&g->h) && is_pairs(&g->w);
+    float *image = p->dx + i * g->h.in * line;
+    (void)thread;
+    if (!overwrite)
+        memset(image, 0, g->h.in * line * sizeof *image);
+    for (size_t oy = 0; oy < g->h.out; oy++) {
+        size_t at = (i * g->h.out + oy) * row_floats;
+        for (int half = 0; pairs && half < 2; half++)
+            fours_backward(g->w.out, g->c, (g->h.out - oy) * row_floats, p->dy + at, p->won + at, 2 * half,
+                           image + (2 * oy + (size_t)half) * line);
+        if (!pairs)
+            maxpool_row_backward(g, oy, p->dy + at, p->won + at, image, overwrite);
+    }
+}
+
 void maxpool_backward(const struct pool *g, size_t n, const float *dy, const uint16_t *winner, float *dx,
                       int threads)
 {
-    size_t line = g->w.in * g->c, image_floats = g->h.in * line, row_floats = g->w.out * g->c;
-    bool overwrite = is_partition(&g->h) && is_partition(&g->w);
-    bool pairs = overwrite && is_pairs(&g->h) && is_pairs(&g->w);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (size_t i = 0; i < n; i++) {
-        float *image = dx + i * image_floats;
-        if (!overwrite)
-            memset(image, 0, image_floats * sizeof *image);
-        for (size_t oy = 0; oy < g->h.out; oy++) {
-            size_t at = (i * g->h.out + oy) * row_floats;
-            if (pairs)
-                for (int half = 0; half < 2; half++)
-                    fours_backward(g->w.out, g->c, dy + at, winner + at, 2 * half,
-                                   image + (2 * oy + (size_t)half) * line);
-            else
-                maxpool_row_backward(g, oy, dy + at, winner + at, image, overwrite);
-        }
-    }
+    parallel_for(n, threads, backward_task, &(struct maxpool){.g = g, .dy = dy, .won = winner, .dx = dx});
 }
 
 /* Window positions that count in the average's divisor: those inside image and padding. */

@@ -5,6 +5,9 @@
 #include "core/kernels/tile.h"
 
 #include <string.h>
+#ifdef __AVX512F__
+#include <immintrin.h> /* masks, for which there is no vector extension */
+#endif
 
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -24,6 +27,18 @@ static inline vector load(const float *from)
     return *(const vector_anywhere *)from;
 }
 
+#ifdef __AVX512F__
+/* The first `count` floats of a register; 0: all. */
+static inline vector load_part(const float *from, size_t count)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)(count ? (1u << count) - 1 : 0xffff), from);
+}
+
+static inline void store_part(float *to, vector v, size_t count)
+{
+    _mm512_mask_storeu_ps(to, (__mmask16)(count ? (1u << count) - 1 : 0xffff), v);
+}
+#else
 /* memcpy of fewer floats than a register has, in pieces of fixed sizes. */
 static inline void copy_part(float *to, const float *from, size_t count)
 {
@@ -37,7 +52,6 @@ static inline void copy_part(float *to, const float *from, size_t count)
     }
 }
 
-/* The first `count` floats of a register; 0: all. */
 static inline vector load_part(const float *from, size_t count)
 {
     float part[TILE_VECTOR] __attribute__((aligned(sizeof(vector)))) = {0};
@@ -57,6 +71,7 @@ static inline void store_part(float *to, vector v, size_t count)
         *(vector_anywhere *)to = v;
     }
 }
+#endif
 
 /* A NaN is kept. */
 static inline vector relu(vector v)

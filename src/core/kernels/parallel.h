@@ -1,0 +1,11 @@
+#pragma once
+/* Threads for a kernel's tasks. Every task writes to memory of its own, so that the results do not depend on
+ * who does what. */
+#include <stddef.h>
+
+/* Task `index` of `work`; `thread` numbers who does it, 0 .. threads-1. */
+typedef void parallel_task(const void *work, size_t index, size_t thread);
+
+/* All tasks 0 .. count-1, each by the next free thread. One thread is the caller itself, at no cost: that is
+ * how a kernel runs within another's task. */
+void parallel_for(size_t count, int threads, parallel_task *task, const void *work);
