@@ -6,9 +6,10 @@
 enum { STARTUP_SECONDS = 600 };
 
 /* Before MPI starts: from here on the process has `seconds` until startup_end. Then it says on standard error
- * that the ranks have not come together, with its rank and host, and exits with 1, for which the launcher
- * ends the job. Does nothing where the launcher started one process only. */
-void startup_begin(unsigned seconds);
+ * that the ranks have not come together, with its rank and host, and leaves with 1, for which the launcher
+ * ends the job; `leave` is how, for main to say: _exit. Does nothing where the launcher started one process
+ * only. */
+void startup_begin(unsigned seconds, void (*leave)(int code));
 
 /* The ranks have come together. */
 void startup_end(void);

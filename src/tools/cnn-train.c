@@ -343,7 +343,7 @@ int main(int argc, char **argv)
     threads_prepare(argv);
     signals_prepare();
     guard_allow(_exit);
-    startup_begin(STARTUP_SECONDS);
+    startup_begin(STARTUP_SECONDS, _exit);
     enum status status = comm_create(&comm, &argc, &argv);
     if (status && comm.rank > 0)
         log_error("not started: process %d of %d, of which the first one tells why", comm.rank,

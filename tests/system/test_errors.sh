@@ -38,6 +38,7 @@ rows=0
 edited()
 {
     write_config "$1" run
+    sed -i '/^\[augment\]/,/^$/d' "$1" # whose keys the numbers of the lines do not count
     sed -i "$2" "$1"
 }
 

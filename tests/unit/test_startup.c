@@ -27,7 +27,7 @@ static int start(const char *ranks, bool ends, char *said, size_t size)
         close(out[0]);
         setenv("OMPI_COMM_WORLD_SIZE", ranks, 1);
         setenv("OMPI_COMM_WORLD_RANK", "0", 1);
-        startup_begin(1);
+        startup_begin(1, _exit);
         if (ends)
             startup_end();
         struct timespec rest = {2, 0};
