@@ -15,7 +15,7 @@ submit --time=2 --signal=B:USR1@30 -- limit.ini
 await_start 0 limit
 wait_for 150 job_is "$job" PENDING || slurm_failed "the job does not go back to the queue before its time is over"
 expect_log 'asked to stop by SIGUSR1'
-expect_log 'stopped on request after step'
+expect_log 'stopped on request, after step'
 end_soon limit.ini limit
 await_job 120 "$job" COMPLETED || finish
 expect_undisturbed limit.ini limit 'a time limit'

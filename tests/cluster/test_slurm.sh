@@ -15,9 +15,9 @@ submit -- srun.ini
 await_start 0 srun
 high=$(sbatch --parsable --partition=high --nodes=4 --exclusive --output=high.log --wrap 'until [ -e go ]; do sleep 0.2; done')
 await_job 90 "$high" RUNNING || finish
-expect_log 'stopped on request after step'
+expect_log 'stopped on request, after step'
 stopped=$(step_of srun)
-grep -qF "stopped on request after step $stopped;" "job-$job.log" || fail "the newest checkpoint is not of the last step: $stopped"
+grep -qF "stopped on request, after step $stopped;" "job-$job.log" || fail "the newest checkpoint is not of the last step: $stopped"
 job_is "$job" PENDING || fail "the job that was preempted does not wait: $(scontrol -o show job "$job")"
 touch go
 await_start 1 srun
@@ -50,7 +50,7 @@ LAUNCHER=mpirun submit -- mpirun.ini
 await_start 0 mpirun
 scancel --signal=USR1 --batch "$job"
 wait_for 60 job_is "$job" PENDING || slurm_failed "the job with mpirun is not put back"
-expect_log 'stopped on request after step'
+expect_log 'stopped on request, after step'
 end_soon mpirun.ini mpirun
 await_job 120 "$job" COMPLETED || finish
 expect_undisturbed mpirun.ini mpirun 'out of time, with mpirun'

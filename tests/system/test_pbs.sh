@@ -39,7 +39,7 @@ printf '[distributed]\nallreduce = tree\n[checkpoint]\nevery = 5\n' >>plain.ini
 attributes 00:02:15 1
 expect_exit 85 env CONFIG=plain.ini OPTIONS='--set checkpoint.keep=2 --set train.lr=0.02' "$SCRIPT"
 expect_message 'asked to stop by SIGUSR1' out
-expect_message 'stopped on request after step' out
+expect_message 'stopped on request, after step' out
 for line in '-W' 'depend=afterany:7.server' 'select=1:ncpus=2:mpiprocs=2' 'walltime=00:02:15' "$SCRIPT"; do
     grep -qxF -e "$line" handed_in || fail "qsub was not given $line: $(cat handed_in)"
 done

@@ -94,7 +94,8 @@ static void test_refusals(void **state)
     (void)state;
     refuse(BLOCKS "[network]\na = iner f=2\n", "t.ini:12: `a`|unknown layer type or block `iner`|`inner`");
     refuse(BLOCKS "[network]\na = inner\n", "t.ini:12: `a`|block `inner` needs f=");
-    refuse(BLOCKS "[network]\na = inner f=2 kk=3\n", "t.ini:12|unknown parameter of block inner: `kk`|f, k, from");
+    refuse(BLOCKS "[network]\na = inner f=2 kk=3\n",
+           "t.ini:12|unknown parameter of block inner: `kk`|f, k, from");
     refuse(BLOCKS "[network]\na = inner f=2 f=3\n", "f is given twice");
     refuse(BLOCKS "[network]\na = inner f\n", "parameter=value");
     refuse(BLOCKS "[network]\nx = tanh\na = inner f=2 from=x,x\n", "reads one input");

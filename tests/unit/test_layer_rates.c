@@ -62,7 +62,8 @@ static void test_wrong_options(void **state)
     } rows[] = {
         {"f = flatten\nd = dense units=4\nr = relu lr=2\ne = dense units=3\nout = softmax",
          "layer `r`: relu has nothing to learn, so that lr= says nothing"},
-        {"f = flatten\nd = dense units=4 lr=-1\nout = softmax", "lr = -1: expected a number from 0 to 1000000"},
+        {"f = flatten\nd = dense units=4 lr=-1\nout = softmax",
+         "lr = -1: expected a number from 0 to 1000000"},
         {"f = flatten\nd = dense units=4 lr=1 lr=1\nout = softmax", "lr is given twice"},
         {"f = flatten\nd = dense units=4 frozzen=yes\nout = softmax", "did you mean `frozen`?"},
         {"f = flatten\nd = dense units=4 frozen=yes\nout = softmax",
