@@ -2,13 +2,13 @@
 # The ResNets of configs/ on small images: their gradients, ten steps and running statistics are PyTorch's, and so is what
 # cnn-predict says after them. PyTorch's network is built from the lines that a checkpoint keeps, blocks put in.
 # shellcheck source=tests/system/lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../system/lib.sh"
 
 for candidate in python3 /usr/bin/python3; do
     "$candidate" -c 'import h5py, torch' 2>/dev/null && python=$candidate && break
 done
 [ -n "${python:-}" ] || skip "there is no Python with h5py and torch (python3-h5py, python3-torch)"
-work=("$python" "$source/tests/system/resnet_pytorch.py")
+work=("$python" "$source/tests/long/resnet_pytorch.py")
 
 # check CONFIG SIZE PARAMETERS: with 10 classes and images of SIZE x SIZE; as it is, it has so many parameters.
 check()
