@@ -121,6 +121,22 @@ else
     say "the walltime is not known (qstat -f): nothing is saved before its end but by [checkpoint] every"
 fi
 
+# Starts after the first go on from what this run has written: without the words about its beginning. Where that is nothing yet, it
+# begins once more, but clears nothing.
+later=() again=() previous=
+for word in "${options[@]}"; do
+    case $previous$word in
+    --init* | --allow-change*) ;;
+    *) [[ $word = --overwrite || $word = --resume || $word = --resume=* ]] || { later+=("$word"); again+=("$word"); } ;;
+    esac
+    case $previous$word in
+    --init*) again+=("$word") ;;
+    --allow-change*) later+=("$word") ;;
+    esac
+    previous=
+    [[ $word != --init && $word != --allow-change ]] || previous=$word
+done
+
 # The first start is a new run: an output folder that holds one already is refused, unless --resume is among the options.
 resume=()
 runs=$(job_value run_count)
@@ -130,11 +146,11 @@ say "start ${START:-0} on $(sort -u "$PBS_NODEFILE" | xargs), $size ranks of $OM
 failures=0
 while :; do
     [ $asked = no ] || { code=85; hand_in; }
-    train "${resume[@]}" "${options[@]}"
-    # There was no checkpoint yet. Without --resume a folder that does hold a run is refused, so that nothing is lost by trying.
+    if [ ${#resume[@]} -gt 0 ]; then train --resume "${later[@]}"; else train "${options[@]}"; fi
+    # There may be no checkpoint yet. Without --resume and --overwrite a folder that holds a run is refused, so that nothing is lost by trying.
     if [ "$code" = 4 ] && [ ${#resume[@]} -gt 0 ]; then
         say "no checkpoint to go on from: from the start"
-        train "${options[@]}"
+        train "${again[@]}"
     fi
     say "exit code $code"
     case $code in

@@ -67,17 +67,22 @@ shift
 [[ $on_stop =~ ^(again|leave)$ ]] || fail "--on-stop $on_stop: again or leave"
 
 # The command in three parts: the launcher with its options, the program, the program's options. Of these --resume is left
-# to this script, which resumes wherever there is a checkpoint; --resume=FILE and --overwrite are for the first start only.
+# to this script, which resumes wherever there is a checkpoint. --resume=FILE and --overwrite are for starts that have written
+# no checkpoint yet, --init for those that do not resume, --allow-change for those that do.
 # local.sh takes its NP for itself.
-launcher_words=() program=() options=() first_options=() look_options=() hostfile_at='' ranks_at=''
+launcher_words=() program=() options=() first_options=() begin_options=() resume_options=() look_options=() hostfile_at='' ranks_at=''
 take_option() # WORD...: sets $taken to the number of words that belong to it
 {
     taken=1
     case $1 in
     --resume) ;;
     --resume=* | --overwrite) first_options+=("$1") ;;
-    --steps=* | --init=* | --time-limit=*) options+=("$1") ;;
-    --steps | --init | --time-limit) options+=("${@:1:2}"); taken=2 ;;
+    --init=*) begin_options+=("$1") ;;
+    --init) begin_options+=("${@:1:2}"); taken=2 ;;
+    --allow-change=*) resume_options+=("$1") ;;
+    --allow-change) resume_options+=("${@:1:2}"); taken=2 ;;
+    --steps=* | --time-limit=*) options+=("$1") ;;
+    --steps | --time-limit) options+=("${@:1:2}"); taken=2 ;;
     *) options+=("$1"); look_options+=("$1") ;;
     esac
 }
@@ -139,7 +144,7 @@ export OMPI_MCA_oob_tcp_keepalive_probes=${OMPI_MCA_oob_tcp_keepalive_probes:-3}
 # What tells one newest checkpoint from another; nothing where there is none.
 newest()
 {
-    { find "$folder" -maxdepth 1 -name 'step-*.h5' -printf '%T@ %p\n' 2>/dev/null || true; } | sort -n | tail -n 1
+    { find "$folder" -maxdepth 1 -name 'step-*.h5' -printf '%T@ %p\n' 2>/dev/null || true; } | sort -n | sed -n '$s/^[^ ]* //p'
 }
 
 # answers HOST
@@ -261,6 +266,11 @@ if [ -n "$(newest)" ] || [ "${rows:-0}" -gt 1 ]; then
     fresh=no
 fi
 
+first_newest=$(newest)
+case " ${first_options[*]:-}" in
+*' --resume='*) first_options+=("${resume_options[@]}") ;;
+*) first_options+=("${begin_options[@]}") ;;
+esac
 launcher='' asked=no interrupted=no starts=0 failures=0 wait_now=$pause
 trap stop INT TERM HUP USR1
 while :; do
@@ -268,14 +278,14 @@ while :; do
     code=1
     if [ -z "$hostfile" ] || choose_hosts; then
         starts=$((starts + 1))
-        if [ $starts -eq 1 ] && [ ${#first_options[@]} -gt 0 ]; then
+        if [ "$before" = "$first_newest" ] && [[ " ${first_options[*]:-} " =~ ' --overwrite '|' --resume=' ]]; then
             run "${first_options[@]}"
         elif [ -n "$before" ]; then
-            run --resume
+            run --resume "${resume_options[@]}"
         elif [ $starts -gt 1 ] && [ $fresh = yes ]; then
-            run --overwrite # of what our own start left, which came to no checkpoint
+            run --overwrite "${begin_options[@]}" # of what our own start left, which came to no checkpoint
         else
-            run
+            run "${begin_options[@]}"
         fi
         say "start $starts ended with exit code $code$([ "$code" = 0 ] || echo ": $(meaning "$code")")"
     fi

@@ -99,11 +99,13 @@ const struct option config_keys[] = {
     {"train", "ema", OPTION_REAL, FIELD(train.ema), "0", 0, 0.999999999, NULL,
      "share that a moving average of the weights keeps at each step, such as 0.999; tests, /model in "
      "checkpoints "
-     "and all that reads it have the average; 0: off"},
+     "and all that reads it have the average; 0: off",
+     CHANGE_NEVER},
     {"train", "lookahead", OPTION_SIZE, FIELD(train.lookahead), "0", 0, 1e9, NULL,
      "steps after which slow weights follow, and replace, the trained ones; without ema they are what is "
      "tested "
-     "and is /model; 0: off"},
+     "and is /model; 0: off",
+     CHANGE_NEVER},
     {"train", "lookahead_alpha", OPTION_REAL, FIELD(train.lookahead_alpha), "0.5", 0, 1, NULL,
      "lookahead: share of the way that the slow weights go"},
     {"train", "lookahead_power", OPTION_REAL, FIELD(train.lookahead_power), "0", 0, 100, NULL,

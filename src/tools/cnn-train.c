@@ -155,6 +155,7 @@ static bool answer(const struct arguments *a)
 /* --verify, which needs no configuration either. `given`: the command line is sound but for that. */
 static enum status verify(const struct comm *comm, const char *path, enum status given)
 {
+    startup_end();
     enum status status = given;
     if (!status && comm->rank == 0)
         status = checkpoint_verify(path);

@@ -27,7 +27,7 @@ static void copy(float *to, const float *from, size_t count, int threads)
 /* Somebody may have moved the folder away, and this start's token with it. */
 static void make_again(struct saver *s)
 {
-    if (!access(s->folder, F_OK) || errno != ENOENT || mkdir(s->folder, 0777))
+    if (claim_lost(s->claim) || !access(s->folder, F_OK) || errno != ENOENT || mkdir(s->folder, 0777))
         return;
     log_warn("the output folder %s is gone, with all checkpoints in it: it is made again", s->folder);
     if (s->claim && claim_mark(s->claim))
@@ -216,7 +216,12 @@ static void copy_content(struct saver *s, const struct checkpoint_content *conte
 /* Reads the folder once more for the message: the thread's own message is out of reach. */
 enum status saver_check(struct saver *s)
 {
-    return claim_lost(s->claim) ? claim_check(s->claim) : STATUS_OK;
+    if (!claim_lost(s->claim))
+        return STATUS_OK;
+    enum status status = claim_check(s->claim);
+    return status ? status
+                  : status_set(STATUS_CHECKPOINT, "another start had the output folder %s: this one ends",
+                               s->folder);
 }
 
 void saver_save(struct saver *s, const struct checkpoint_content *content, const struct save *save)

@@ -18,7 +18,7 @@ static struct sigaction before[NUMBERS]; /* what whoever started us wants of the
 /* One request may arrive twice, from a batch system that tells all of a job, and from mpirun, which is one of
  * them and hands it on. Nanoseconds. */
 static const long long ECHO_MAX = 200 * 1000 * 1000;
-static long long asked_at; /* the handlers' own; they exclude each other */
+static _Atomic long long asked_at; /* of handlers in any thread */
 
 static long long now(void)
 {

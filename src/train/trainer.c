@@ -287,10 +287,10 @@ static enum status finish_epoch(struct trainer *t)
     enum status status = test_epoch(t, &test);
     if (status)
         return status;
+    read_clock(t);
     if (t->stop && t->job->has_test)
         return save(t, false, true);
     bool best = note_best(p, test);
-    read_clock(t);
     p->epoch++;
     struct metrics_row row = {p->epoch, p->step,      p->samples_seen, p->epoch_sum, test,
                               rate,     images_per_s, p->seconds,      NULL};
@@ -388,7 +388,9 @@ static void find_deadline(struct trainer *t, double limit)
 {
     char seconds[32];
     double minutes = t->config->checkpoint.stop_before, now = wall_clock();
-    double floats = (double)t->job->network.parameter_count * (double)(1 + t->optimizer.ops->slot_count);
+    double floats = (double)t->job->network.parameter_count *
+                        (double)(1 + t->optimizer.ops->slot_count + average_arrays(&t->average.settings)) +
+                    (double)t->job->network.buffer_count;
     deadline_find(&t->deadline, minutes, limit, floats * sizeof(float) / DISK_MIN, now,
                   deadline_age(getpid()), deadline_age(getsid(0)));
     if (t->deadline.end)
