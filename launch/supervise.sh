@@ -238,6 +238,19 @@ stop()
     asked=yes
 }
 
+# mpirun of Open MPI 4.1 stays behind for ever, locked up, when a rank has died while it was connecting to it. Where all its children
+# are dead for so many seconds, it is ended.
+dead_max=${SUPERVISE_DEAD_MAX:-30}
+end_stuck() # PROCESS
+{
+    local states dead=0
+    while sleep 1 && kill -0 "$1" 2>/dev/null; do
+        states=$(ps -o stat= --ppid "$1")
+        if [ -z "$states" ] || grep -qv '^Z' <<<"$states"; then dead=0; else dead=$((dead + 1)); fi
+        [ "$dead" -lt "$dead_max" ] || { say "all its processes are dead, but $1 does not end: it is killed"; kill -KILL "$1"; }
+    done
+}
+
 # One start, with the options given: its exit code is left in $code. In a process group of its own (set -m) the launcher does not see
 # the terminal's Ctrl-C.
 run()
@@ -249,11 +262,14 @@ run()
     "${command[@]}" </dev/null &
     launcher=$!
     set +m
+    end_stuck "$launcher" &
+    local watcher=$!
     while :; do
         code=0 interrupted=no
         wait "$launcher" || code=$?
         [ $interrupted = yes ] || break
     done
+    kill "$watcher" 2>/dev/null
     touch "$work/ended"
     clean_up
     launcher=''

@@ -100,6 +100,28 @@ mkdir other
 expect_exit 7 "$supervise" --restarts 1 --pause 0 -- bin/cnn-train --resume --steps 5 other.ini
 [ "$(cat calls)" = "$(printf -- '--steps 5 other.ini\n--overwrite --steps 5 other.ini')" ] || fail "starts: $(cat calls)"
 
+# What is about the run's beginning is not said where it goes on, and said again until it has come to something.
+# starts WORDS: what two starts that die are called with, as lines.
+starts()
+{
+    rm -f calls
+    expect_exit 7 "$supervise" --restarts 1 --pause 0 -- bin/cnn-train "$@" other.ini
+    cat calls
+}
+rm -rf other && mkdir other
+[ "$(starts --init x.h5)" = "$(printf -- '--init x.h5 other.ini\n--overwrite --init x.h5 other.ini')" ] || fail "--init: $(cat calls)"
+touch other/step-00000005.h5
+[ "$(starts --init x.h5)" = "$(printf -- '--resume other.ini\n--resume other.ini')" ] || fail "--init of a run: $(cat calls)"
+[ "$(starts --overwrite)" = "$(printf -- '--overwrite other.ini\n--overwrite other.ini')" ] || fail "--overwrite: $(cat calls)"
+[ "$(starts --allow-change=batch)" = "$(printf -- '--resume --allow-change=batch other.ini\n--resume --allow-change=batch other.ini')" ] ||
+    fail "--allow-change: $(cat calls)"
+rm -rf other
+
+# A launcher that hangs behind its dead ranks.
+printf '#!/bin/sh\ntrue & exec sleep 1000\n' >stuck && chmod +x stuck
+expect_exit 137 env SUPERVISE_DEAD_MAX=2 "$supervise" --restarts 0 --pause 0 -- ./stuck cnn-train other.ini
+expect_message "all its processes are dead"
+
 # Stopped by others: left to the batch system, or started again.
 rm -f calls
 expect_exit 85 env DIES=85 SLURM_JOB_ID=7 "$supervise" --pause 0 -- bin/cnn-train other.ini
