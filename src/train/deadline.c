@@ -95,7 +95,7 @@ void deadline_note_checkpoint(struct deadline *deadline, double seconds)
 bool deadline_reached(struct deadline *deadline, double now)
 {
     double margin = fmax(deadline->before, 2 * (deadline->step + deadline->checkpoint));
-    if (!deadline->end || deadline->end - now >= margin)
+    if (deadline->end <= 0 || deadline->end - now >= margin)
         return false;
     if (isnan(deadline->left))
         deadline->left = deadline->end - now;

@@ -393,7 +393,7 @@ static void find_deadline(struct trainer *t, double limit)
                     (double)t->job->network.buffer_count;
     deadline_find(&t->deadline, minutes, limit, floats * sizeof(float) / DISK_MIN, now,
                   deadline_age(getpid()), deadline_age(getsid(0)));
-    if (t->deadline.end)
+    if (t->deadline.end > 0)
         log_print("the job ends in %s (%s): the run stops in time\n\n",
                   text_seconds(seconds, fmax(t->deadline.end - now, 0)), t->deadline.source);
     else if (minutes > 0)
