@@ -124,7 +124,7 @@ static enum status check_arguments(struct arguments *a)
     if ((a->evaluate[0] != 0) + a->dry_run + benchmark + a->check_gradients > 1)
         return status_set(STATUS_USAGE,
                           "--evaluate, --dry-run, --benchmark and --check-gradients exclude each other");
-    if (!trains(a) && (resume || a->overwrite || a->steps || a->limit || (init && !a->check_gradients)))
+    if (!trains(a) && (resume || a->overwrite || a->steps || a->limit > 0 || (init && !a->check_gradients)))
         return status_set(STATUS_USAGE,
                           "--resume, --overwrite, --steps, --time-limit and --init go with training only%s",
                           a->check_gradients ? " (--init with --check-gradients too)" : "");
