@@ -66,13 +66,15 @@ static enum status jpeg_failure(tjhandle decoder, const char *path)
  */
 static enum status decode_jpeg(struct image *image, const struct content *file, size_t channels)
 {
-    int width, height, sampling, space;
+    int width = 0, height = 0, sampling, space = TJCS_RGB;
     tjhandle decoder = tjInitDecompress();
     if (!decoder)
         return status_set(STATUS_INTERNAL, "%s: no JPEG decoder: %s", file->path, tjGetErrorStr());
     enum status status = STATUS_OK;
     if (tjDecompressHeader3(decoder, file->bytes, file->size, &width, &height, &sampling, &space))
         status = jpeg_failure(decoder, file->path);
+    else if (width < 1 || height < 1)
+        status = status_set(STATUS_DATA, "%s: damaged JPEG: no size in it", file->path);
     else if (space == TJCS_CMYK || space == TJCS_YCCK)
         status = status_set(STATUS_DATA, "%s: a JPEG in CMYK, for print: convert it to RGB", file->path);
     if (!status && !channels)
