@@ -51,7 +51,7 @@ train slow-parts --set train.ema=0 --resume
 expect_same_arrays slow/latest.h5 slow-parts/latest.h5 "Lookahead, resumed between two meetings"
 
 # /model is what was tested: --evaluate of a best.h5 says what the run said of it, and the trained weights lie beside it.
-expect_exit 0 cnn-train --set run.output=tested --set train.lr=0.01 plain.ini
+expect_exit 0 cnn-train --set run.output=tested --set train.schedule=constant --set train.ema=0.99 plain.ini
 best=$(sed -n 's/.*best test accuracy \([0-9.]*\) .*/\1/p' out)
 expect_exit 0 cnn-train --evaluate tested/best.h5 plain.ini
 expect_match "^test: loss [0-9.]+ accuracy $best"
