@@ -63,3 +63,18 @@ act4 = relu\
 drop2 = dropout rate=0.5\
 fc2 = dense units=10' "$1"
 }
+
+# slow_evaluation PYTHON FILE: writes few training and many test images to FILE; "${slow_evaluation[@]}" are the options that make of
+# write_config's network one that takes some seconds to go through them.
+slow_evaluation()
+{
+    "$1" - "$source/data/digits.h5" "$2" <<'PY'
+import sys, h5py, numpy
+with h5py.File(sys.argv[1], "r") as a, h5py.File(sys.argv[2], "w") as b:
+    for split, n, times in ("train", 60, 1), ("test", 360, 600):
+        for name in "images", "labels":
+            b[f"{split}/{name}"] = numpy.concatenate([a[f"{split}/{name}"][:n]] * times)
+PY
+    # shellcheck disable=SC2034 # for who calls
+    slow_evaluation=(--set "data.file=$2" --set "network.conv1=conv2d filters=400 kernel=8 padding=4")
+}

@@ -12,15 +12,7 @@ write_config plain.ini plain
 export OMP_NUM_THREADS=1 OMPI_MCA_odls_base_sigkill_timeout=1
 host=$(hostname)
 
-# Test images enough for an evaluation of some seconds.
-"$python" - "$source/data/digits.h5" <<'PY'
-import sys, h5py, numpy
-with h5py.File(sys.argv[1], "r") as a, h5py.File("long.h5", "w") as b:
-    for split, n, times in ("train", 60, 1), ("test", 360, 300):
-        for name in "images", "labels":
-            b[f"{split}/{name}"] = numpy.concatenate([a[f"{split}/{name}"][:n]] * times)
-PY
-wide='network.conv1=conv2d filters=192 kernel=5 padding=same'
+slow_evaluation "$python" long.h5
 
 # process_of RANK: of the run.
 process_of()
@@ -50,7 +42,7 @@ reach()
     case $phase in
     start) set -- "$@" --set train.epochs=20000 ;;
     step) set -- "$@" --set train.epochs=20000 --set checkpoint.every=1000 ;;
-    evaluation) set -- "$@" --set data.file=long.h5 --set "$wide" ;;
+    evaluation) set -- "$@" "${slow_evaluation[@]}" ;;
     checkpoint) set -- "$@" --set train.epochs=20000 --set checkpoint.keep=2 --set 'network.fc1=dense units=1500' ;;
     esac
     mpirun --timeout 120 --bind-to none -np 4 cnn-train --set run.output=run "$@" plain.ini >out 2>err </dev/null &
@@ -58,7 +50,7 @@ reach()
     case $phase in
     start) wait_for 60 starting ;;
     step) wait_for 60 test -e run/latest.h5 && sleep 0.3 ;;
-    evaluation) wait_for 60 test -e run/metrics.csv && sleep 1.5 ;;
+    evaluation) wait_for 60 test -e run/metrics.csv && sleep 1 ;;
     checkpoint)
         wait_for 60 test -e run/latest.h5
         local end=$((SECONDS + 60))
@@ -86,7 +78,7 @@ for phase in start step evaluation checkpoint; do
         [ $took -le 10 ] || fail "rank $rank died in $phase, and the job took $took s to end"
         expect_match "rank $rank .*on node $host exited on signal" err
         deaths=$((deaths + 1))
-        [ -e run/latest.h5 ] || continue
+        [ -e run/latest.h5 ] || continue # an evaluation comes before the first checkpoint
         expect_exit 0 cnn-train --resume --set run.output=run --set train.epochs=20000 \
             --steps $((10#$(basename "$(readlink run/latest.h5)" .h5 | tr -dc 0-9) + 1)) \
             --set "network.fc1=dense units=$([ $phase = checkpoint ] && echo 1500 || echo 32)" plain.ini

@@ -102,17 +102,11 @@ outcome() # SECONDS SIGNAL... -- OPTION...: the exit code, of signals so far apa
 [ "$(outcome 0.5 USR1 TERM --)" = 143 ] || fail "a second signal did not end it"
 
 # In an evaluation that takes long: it is left, and made up for on resume, with the same line in metrics.csv.
-"$python" - "$source/data/digits.h5" <<'PY'
-import sys, h5py, numpy
-with h5py.File(sys.argv[1], "r") as a, h5py.File("long.h5", "w") as b:
-    for split, n, times in ("train", 60, 1), ("test", 360, 300):
-        for name in "images", "labels":
-            b[f"{split}/{name}"] = numpy.concatenate([a[f"{split}/{name}"][:n]] * times)
-PY
-slow=(--set data.file=long.h5 --set 'network.conv1=conv2d filters=192 kernel=5 padding=same' --set train.epochs=2)
+slow_evaluation "$python" long.h5
+slow=("${slow_evaluation[@]}" --set train.epochs=2)
 launch 2 "${slow[@]}"
 wait_for 60 test -e run/metrics.csv || fail "the ranks did not start: $(cat err)"
-sleep 1.5
+sleep 1
 began=$SECONDS
 kill -USR1 $launcher
 expect_end 85 "asked in an evaluation"

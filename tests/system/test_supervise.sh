@@ -13,7 +13,7 @@ export OMP_NUM_THREADS=1 OMPI_MCA_odls_base_sigkill_timeout=1
 unset SLURM_JOB_ID PBS_JOBID
 supervise=$source/launch/supervise.sh
 mpi=(mpirun --timeout 120 --bind-to none)
-long=(--set train.epochs=20 --set checkpoint.keep=3 --set run.output=run)
+long=(--set train.epochs=1000 --set checkpoint.keep=3 --set run.output=run)
 
 # begin OPTION... -- COMMAND: in the background, $supervisor; what it says goes to err.
 begin()
