@@ -17,6 +17,7 @@ struct few {
     const float *x, *dy;
     float *dweight, *dbias;
     bool direct;                /* output gradients are read where they lie, but for the last ones of all */
+    size_t overhang;            /* floats that whole registers read behind the columns */
     size_t pixels;              /* P */
     size_t taps_w, rows;        /* kernel columns with those of the neighbours; kh * taps_w * depth */
     size_t block_width, blocks; /* of the P * width columns */
@@ -61,6 +62,7 @@ static struct few few_init(const struct conv2d *g, size_t n, int threads, void *
     p.rows = g->h.kernel * p.taps_w * p.depth;
     p.block_width = vectors;
     p.blocks = size_divide_up(p.pixels * p.width, p.block_width);
+    p.overhang = size_divide_up(p.pixels * p.width, g->kernel->vector) * g->kernel->vector - p.pixels * p.width;
     p.part_images = size_divide_up(n, size_min(most, n));
     p.parts = size_divide_up(n, p.part_images);
     size_t steps = size_divide_up(g->w.out, p.pixels); /* of P pixels, in a row */
@@ -175,8 +177,8 @@ static void band_add(const struct few *p, size_t thread, size_t group, size_t im
     const float *dy = p->dy + image * g->h.out * g->w.out * g->oc + group * p->width;
     struct tile_run *runs = p->runs + thread * p->band_rows;
     copy_input(p, first, last, p->x + image * g->h.in * g->w.in * g->c + group * p->depth, x);
-    bool ends = image + 1 == p->n && last == g->h.out; /* whole registers would reach behind the array */
-    if (p->direct && !(ends && columns % g->kernel->vector)) {
+    size_t behind = ((p->n - image) * g->h.out - last) * g->w.out * g->oc; /* in the array */
+    if (p->direct && behind >= p->overhang) {
         dy += first * p->dy_line;
     } else {
         copy_gradient(p, first, last, dy, dy_copy);
