@@ -9,7 +9,12 @@
 
 #include <zlib.h>
 
-enum { LINE_MAX_BYTES = 1 << 26, BUFFER_BYTES = 1 << 17, GZIP_ONLY = 16 + MAX_WBITS };
+enum {
+    LINE_MAX_BYTES = 1 << 26,
+    BUFFER_BYTES = 1 << 17,
+    GZIP_ONLY = 16 + MAX_WBITS,
+    DEFLATE_RATIO = 1032, /* the most that a byte can become: zlib's technical notes */
+};
 
 /* zlib's gzread would do most of this, but takes any bytes behind the end for nothing. */
 struct gz_reader {
@@ -146,6 +151,19 @@ enum status gz_read(struct gz_file *file, void *buffer, size_t bytes, const char
         done += taken;
     }
     return STATUS_OK;
+}
+
+enum status gz_expect_room(struct gz_file *file, size_t bytes, const char *what)
+{
+    struct stat info;
+    if (fstat(file->reader->descriptor, &info) || !S_ISREG(info.st_mode))
+        return STATUS_OK;
+    size_t size = (size_t)info.st_size, most = file->reader->zipped ? size * DEFLATE_RATIO : size;
+    if (bytes <= most)
+        return STATUS_OK;
+    return status_set(STATUS_DATA,
+                      "%s: damaged or truncated: %zu bytes of %s cannot be in a file of %zu bytes",
+                      file->path, bytes, what, size);
 }
 
 enum status gz_at_end(struct gz_file *file, bool *end)

@@ -21,6 +21,10 @@ enum status gz_open(struct gz_file *file, const char *path);
 /* Exactly so many bytes; `what` ("header", "images") is what the file ends within, where it does. */
 enum status gz_read(struct gz_file *file, void *buffer, size_t bytes, const char *what);
 
+/* That a file of its size can hold so many bytes of content at all: to be asked before memory is taken for
+ * what a header, which may be damaged, announces. */
+enum status gz_expect_room(struct gz_file *file, size_t bytes, const char *what);
+
 /* Whether nothing is left; the checksum then holds. */
 enum status gz_at_end(struct gz_file *file, bool *end);
 

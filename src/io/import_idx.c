@@ -57,17 +57,18 @@ static enum status read_elements(struct gz_file *file, size_t count, size_t item
     return status ? status : gz_expect_end(file);
 }
 
-static enum status size_images(struct dataset_split *split, const char *path, const struct header *header)
+static enum status size_images(struct dataset_split *split, struct gz_file *file, const struct header *header)
 {
     struct shape shape = {header->dims[1], header->dims[2], header->rank == 4 ? header->dims[3] : 1};
     split->shape = shape;
     split->count = header->dims[0];
     if (!dataset_shape_possible(shape) || !dataset_bytes(split->count, shape, 1))
         return status_set(STATUS_DATA,
-                          "%s: damaged, or more than this machine's memory: %zu images of %zux%zux%zu", path,
-                          split->count, shape.h, shape.w, shape.c);
-    split->images = malloc(split->count * shape_count(shape));
-    return STATUS_OK;
+                          "%s: damaged, or more than this machine's memory: %zu images of %zux%zux%zu",
+                          file->path, split->count, shape.h, shape.w, shape.c);
+    enum status status = gz_expect_room(file, split->count * shape_count(shape), "images");
+    split->images = status ? NULL : malloc(split->count * shape_count(shape));
+    return status;
 }
 
 static enum status read_images(struct dataset_split *split, const char *path)
@@ -78,7 +79,7 @@ static enum status read_images(struct dataset_split *split, const char *path)
     if (!status)
         status = read_header(&file, "images", 3, 4, &header);
     if (!status)
-        status = size_images(split, path, &header);
+        status = size_images(split, &file, &header);
     if (!status)
         status = read_elements(&file, split->count, shape_count(split->shape), "images", split->images);
     gz_close(&file);

@@ -77,6 +77,24 @@ static void test_ends_too_early_or_too_late(void **state)
     }
 }
 
+/* One byte more than can be there is refused, before anybody takes memory for it. */
+static void test_room(void **state)
+{
+    (void)state;
+    const char *const paths[] = {plain(noise, 100), zipped(noise, 100)};
+    for (size_t i = 0; i < 2; i++) {
+        struct gz_file file;
+        size_t size, room;
+        free(scratch_read(paths[i], &size));
+        room = i == 0 ? size : 1032 * size;
+        assert_done(gz_open(&file, paths[i]));
+        assert_done(gz_expect_room(&file, room, "images"));
+        assert_failure(gz_expect_room(&file, room + 1, "images"), STATUS_DATA, paths[i],
+                       "bytes of images cannot be", NULL);
+        gz_close(&file);
+    }
+}
+
 static void test_cannot_be_opened(void **state)
 {
     (void)state;
@@ -315,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_both_kinds_are_read),
         cmocka_unit_test(test_ends_too_early_or_too_late),
+        cmocka_unit_test(test_room),
         cmocka_unit_test(test_cannot_be_opened),
         cmocka_unit_test(test_truncated_gzip),
         cmocka_unit_test(test_damaged_gzip),
