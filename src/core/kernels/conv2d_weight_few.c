@@ -62,7 +62,8 @@ static struct few few_init(const struct conv2d *g, size_t n, int threads, void *
     p.rows = g->h.kernel * p.taps_w * p.depth;
     p.block_width = vectors;
     p.blocks = size_divide_up(p.pixels * p.width, p.block_width);
-    p.overhang = size_divide_up(p.pixels * p.width, g->kernel->vector) * g->kernel->vector - p.pixels * p.width;
+    p.overhang =
+        size_divide_up(p.pixels * p.width, g->kernel->vector) * g->kernel->vector - p.pixels * p.width;
     p.part_images = size_divide_up(n, size_min(most, n));
     p.parts = size_divide_up(n, p.part_images);
     size_t steps = size_divide_up(g->w.out, p.pixels); /* of P pixels, in a row */
