@@ -172,6 +172,18 @@ static void print_share(uint64_t part, uint64_t whole)
         log_print("  %8s", "-");
 }
 
+/* A class's number, and its name where that says more. */
+static const char *row_label(char *const *names, size_t class, char out[NAME_BYTES])
+{
+    char number[NAME_BYTES];
+    snprintf(number, sizeof number, "%zu", class);
+    if (names && strcmp(names[class], number))
+        snprintf(out, NAME_BYTES, "%2zu %.13s", class, names[class]);
+    else
+        snprintf(out, NAME_BYTES, "%2zu", class);
+    return out;
+}
+
 static void print_matrix(const uint64_t *confusion, size_t classes, char *const *names)
 {
     char name[NAME_BYTES];
@@ -182,7 +194,7 @@ static void print_matrix(const uint64_t *confusion, size_t classes, char *const 
     for (size_t i = 0; i < classes; i++) {
         uint64_t is, called, right = confusion[i * classes + i];
         class_totals(confusion, classes, i, &is, &called);
-        log_print("%2zu %-13.13s", i, class_name(names, i, name));
+        log_print("%-16s", row_label(names, i, name));
         for (size_t j = 0; j < classes; j++)
             log_print(confusion[i * classes + j] ? " %5llu" : "     .",
                       (unsigned long long)confusion[i * classes + j]);

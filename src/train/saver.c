@@ -34,14 +34,15 @@ static void make_again(struct saver *s)
         log_warn("%s", status_message());
 }
 
-/* What stays when a checkpoint is not written: ", FILE stays", or nothing. */
-static const char *what_stays(const char *good, char out[1100])
+/* What stays when a checkpoint is not written; its weights may be the best so far, which then are lost. */
+static const char *what_stays(const struct saver *s, char out[1200])
 {
-    out[0] = 0;
+    const char *good = s->good; /* which nobody else changes */
     if (good[0] && !access(good, F_OK))
-        snprintf(out, 1100, "the last good checkpoint %s stays", good);
+        snprintf(out, 1200, "the last good checkpoint %s stays%s", good,
+                 s->save.best ? ", and best.h5 is of an earlier step" : "");
     else
-        snprintf(out, 1100, "there is no good checkpoint yet");
+        snprintf(out, 1200, "there is no good checkpoint yet");
     return out;
 }
 
@@ -83,16 +84,16 @@ static enum status append_rows(struct saver *s)
 static void write_checkpoint(struct saver *s)
 {
     double began = clock_seconds();
-    char path[1024], stays[1100], *good = s->good; /* which nobody else changes */
+    char path[1024], stays[1200];
     make_again(s);
     enum status status = checkpoint_write(s->folder, &s->content, s->save.best, path);
     double seconds = clock_seconds() - began;
     bool lost = claim_lost(s->claim);
     if (status && s->save.last && !lost)
-        status_set(status, "%s; %s", status_message(), what_stays(good, stays));
+        status_set(status, "%s; %s", status_message(), what_stays(s, stays));
     else if (status && !lost)
         log_warn("step %llu: %s; training goes on, %s, and the next checkpoint tries again",
-                 (unsigned long long)s->progress.step, status_message(), what_stays(good, stays));
+                 (unsigned long long)s->progress.step, status_message(), what_stays(s, stays));
     pthread_mutex_lock(&s->mutex);
     s->outcome = status;
     snprintf(s->message, sizeof s->message, "%s", status ? status_message() : "");

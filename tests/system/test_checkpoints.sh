@@ -125,7 +125,7 @@ freeze()
     kill -CONT $run
 }
 thaw() { umount -l disk && umount -l frozen; }
-until shown 1 && [ -e disk/run/latest.h5 ]; do sleep 0.01; done
+until shown 1 && [ -e disk/run/latest.h5 ]; do kill -0 $run 2>/dev/null || exit 1; sleep 0.01; done
 eval "$harm"
 seen=$(grep -c '^ *[0-9]*/' disk.out)
 until shown $((seen + 3)) || ! kill -0 $run 2>/dev/null; do sleep 0.01; done

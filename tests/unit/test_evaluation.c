@@ -198,7 +198,13 @@ static void test_matrix(void **state)
                   " 2 never             .     .     .         -          -\n");
     assert_prints(confusion, 1, NULL,
                   "true \\ taken for     0    recall  precision\n"
-                  " 0 0                 3  100.00 %   100.00 %\n");
+                  " 0                   3  100.00 %   100.00 %\n");
+    static char zero[] = "0", other[] = "2";
+    static char *const numbers[] = {zero, other};
+    assert_prints(confusion, 2, numbers,
+                  "true \\ taken for     0     1    recall  precision\n"
+                  " 0                   3     1   75.00 %   100.00 %\n"
+                  " 1 2                 .     .         -     0.00 %\n");
 }
 
 /* Too many classes for a matrix: pairs, the most frequent first. */
