@@ -161,9 +161,9 @@ enum status gz_expect_room(struct gz_file *file, size_t bytes, const char *what)
     size_t size = (size_t)info.st_size, most = file->reader->zipped ? size * DEFLATE_RATIO : size;
     if (bytes <= most)
         return STATUS_OK;
-    return status_set(STATUS_DATA,
-                      "%s: damaged or truncated: %zu bytes of %s cannot be in a file of %zu bytes",
-                      file->path, bytes, what, size);
+    return status_set(
+        STATUS_DATA, "%s: truncated, or its header damaged: %zu bytes of %s cannot be in a file of %zu bytes",
+        file->path, bytes, what, size);
 }
 
 enum status gz_at_end(struct gz_file *file, bool *end)
