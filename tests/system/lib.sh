@@ -125,6 +125,15 @@ need_mpirun()
     mpirun -np 1 true 2>"$tmp/err" </dev/null || { cat "$tmp/err"; skip "mpirun cannot start anything here"; }
 }
 
+# process_of MPIRUN RANK: its pid.
+process_of()
+{
+    local process
+    for process in $(pgrep -P "$1" -x cnn-train); do
+        tr '\0' '\n' 2>/dev/null <"/proc/$process/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$2" && echo "$process"
+    done
+}
+
 # ranks N COMMAND...: on N ranks that may use every core. Two minutes are enough for everything here.
 ranks()
 {

@@ -14,15 +14,6 @@ host=$(hostname)
 
 slow_evaluation "$python" long.h5
 
-# process_of RANK: of the run.
-process_of()
-{
-    local process
-    for process in $(pgrep -P $launcher -x cnn-train); do
-        tr '\0' '\n' 2>/dev/null <"/proc/$process/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" && echo "$process"
-    done
-}
-
 starting()
 {
     [ "$(pgrep -P $launcher -x -c cnn-train)" = 4 ]
@@ -69,7 +60,7 @@ for phase in start step evaluation checkpoint; do
         signal=$([ $rank = 0 ] && echo KILL || echo SEGV)
         expected=$([ $rank = 0 ] && echo 137 || echo 139)
         reach $phase
-        process=$(process_of $rank)
+        process=$(process_of $launcher $rank)
         kill -$signal "$process" || { fail "rank $rank is gone before $phase"; continue; }
         began=$SECONDS code=0
         wait $launcher || code=$?
@@ -88,7 +79,7 @@ done
 
 for phase in evaluation checkpoint; do
     reach $phase --set distributed.stall_warn=1 --set distributed.stall_abort=3
-    kill -STOP "$(process_of 0)"
+    kill -STOP "$(process_of $launcher 0)"
     began=$SECONDS code=0
     wait $launcher || code=$?
     [ $code = 1 ] || fail "rank 0 stood still in $phase: exit code $code: $(cat err)"

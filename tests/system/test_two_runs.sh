@@ -17,7 +17,15 @@ in_background()
     pid=$!
 }
 
-ended() { [ ! -e "/proc/$1" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
+ended() { [ ! -e "/proc/$1" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; }
+
+# hold PID FOLDER: stops it, though not while it has a temporary file there, which it removes itself when it goes on.
+hold()
+{
+    while kill -STOP "$1" && sleep 0.02 && compgen -G "$2/.*.tmp" >/dev/null; do
+        kill -CONT "$1" && sleep 0.01
+    done
+}
 
 # expect_end PID CODE LOG
 expect_end()
@@ -81,7 +89,7 @@ expect_exit 4 cnn-train --resume --set run.output=new/run a.ini
 in_background stray cnn-train "${long[@]}" --set run.output=over a.ini
 stray=$pid
 wait_for 120 test -e over/latest.h5 || fail "the run made no checkpoint: $(cat stray.err)"
-kill -STOP "$stray"
+hold "$stray" over
 rm over/.lock
 expect_exit 0 cnn-train --overwrite --set train.epochs=1 --set run.output=over a.ini
 before=$(fingerprint over)
@@ -98,8 +106,11 @@ if command -v mpirun >/dev/null && mpirun -np 1 true 2>/dev/null </dev/null; the
     wait_for 120 test -e ranks/latest.h5 || fail "the ranks made no checkpoint: $(cat ranks.err)"
     expect_exit 4 ranks 2 cnn-train --resume --set run.output=ranks a.ini && expect_message 'another run is writing to this folder'
     [ "$(grep -c '^error' err)" = 1 ] || fail "not one message: $(cat err)"
+    writer=$(process_of "$many" 0)
+    hold "$writer" ranks
     rm ranks/.lock
     expect_exit 0 cnn-train --resume "${long[@]}" --steps 1 --set run.output=ranks a.ini # nothing to do, but it takes the folder
+    kill -CONT "$writer"
     expect_end "$many" 4 ranks
     expect_match '^error: .*taken over by another start' ranks.err
     [ "$(grep -c '^error' ranks.err)" = 1 ] || fail "not one message: $(cat ranks.err)"
