@@ -8,6 +8,7 @@
  * grid. */
 #include "core/kernels/gemm.h"
 #include "core/kernels/isa.h"
+#include "core/kernels/peak.h"
 #include "im2col.h"
 #include "onednn.h"
 
@@ -62,10 +63,12 @@ enum { SHAPES = sizeof shapes / sizeof *shapes, PASSES = 3, BATCH_MAX = 128 };
 static const double RUN_FLOP = 3e9; /* the batch is chosen for so many operations, 1 to BATCH_MAX images */
 
 /* One thread's own time, which neighbours disturb less; of several the wall clock's. */
-static double seconds(int threads)
+static clockid_t clock_used = CLOCK_THREAD_CPUTIME_ID;
+
+static double seconds(void)
 {
     struct timespec t;
-    clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    clock_gettime(clock_used, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -120,23 +123,10 @@ static double best_seconds(struct work *w, void (*run)(struct work *w, int pass)
     double best = 0;
     run(w, pass);
     for (int r = 0; r < repeats; r++) {
-        double start = seconds(w->threads);
+        double start = seconds();
         run(w, pass);
-        double time = seconds(w->threads) - start;
+        double time = seconds() - start;
         best = r == 0 || time < best ? time : best;
-    }
-    return best;
-}
-
-static double measure_peak(const struct tile_kernel *kernel, int threads)
-{
-    double best = 0;
-    for (int r = 0; r < 5; r++) {
-        double flop = 0, start = seconds(threads);
-#pragma omp parallel num_threads(threads) reduction(+ : flop)
-        flop += kernel->peak(200000);
-        double rate = flop / (seconds(threads) - start) / 1e9;
-        best = rate > best ? rate : best;
     }
     return best;
 }
@@ -212,6 +202,8 @@ int main(int argc, char **argv)
         return 2;
     }
     omp_set_num_threads(threads);
+    if (threads > 1)
+        clock_used = CLOCK_MONOTONIC;
     gemm_prepare();
     double peak = 0;
     printf("%s, %d thread%s, GFLOP/s best of %d; y: forward, dx: input gradient, dw: weight gradient\n\n",
@@ -221,7 +213,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < SHAPES; i++) {
         const struct shape *s = &shapes[i];
         char line[128];
-        double flop, now = measure_peak(kernel, threads);
+        double flop, now = peak_measure(kernel, threads, seconds) / 1e9;
         peak = now > peak ? now : peak;
         snprintf(line, sizeof line, "%s %zu -> %zu %zux%zu/%zu at %zu", s->name, s->c, s->oc, s->kernel,
                  s->kernel, s->stride, s->size);

@@ -1,25 +1,24 @@
 #include "train/benchmark.h"
 
 #include "core/gradient_check.h"
+#include "core/kernels/isa.h"
+#include "core/kernels/peak.h"
 #include "core/log.h"
 #include "core/network_head.h"
 #include "core/random.h"
 #include "core/text.h"
 #include "train/display.h"
+#include "train/layer_times.h"
 #include "train/recipe.h"
 #include "train/step.h"
 #include "train/summary.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { WARM_STEPS = 3, STEPS_MAX = 100000, LAYER_REPEATS = 9 };
-
-/* One layer's times of one repeat, in seconds. */
-struct layer_time {
-    double forward, input_gradient, weight_gradient;
-};
 
 struct benchmark {
     struct job *job;
@@ -27,8 +26,9 @@ struct benchmark {
     struct step step;
     int32_t *classes;
     float *values;
-    double *times;             /* (STEPS_MAX) of whole steps */
-    struct layer_time *layers; /* (LAYER_REPEATS, layer_count) */
+    double *times;               /* (STEPS_MAX) of whole steps */
+    struct layer_times *layers;  /* (LAYER_REPEATS, layer_count) */
+    struct layer_times *medians; /* (layer_count) */
 };
 
 static int compare_doubles(const void *a, const void *b)
@@ -78,16 +78,16 @@ static size_t time_steps(struct benchmark *b, double seconds)
     return count;
 }
 
-static void time_forward(const struct layer *layer, const struct pass *pass, struct layer_time *time)
+static void time_forward(const struct layer *layer, const struct pass *pass, struct layer_times *time)
 {
     double start = clock_seconds();
     if (!layer->skip_forward)
         layer->ops->forward(layer, pass);
-    time->forward += clock_seconds() - start;
+    time->seconds[PASS_FORWARD] += clock_seconds() - start;
 }
 
 /* Both gradients of a layer, one at a time: backward computes what it has a place for. */
-static void time_backward(const struct layer *layer, const struct pass *pass, struct layer_time *time)
+static void time_backward(const struct layer *layer, const struct pass *pass, struct layer_times *time)
 {
     struct layer part = *layer;
     struct pass without = *pass;
@@ -101,13 +101,13 @@ static void time_backward(const struct layer *layer, const struct pass *pass, st
     without.gradients = NULL;
     if (layer->dx[0])
         layer->ops->backward(layer, &without);
-    time->weight_gradient += layer->parameter_count && !layer->frozen ? middle - start : 0;
-    time->input_gradient += layer->dx[0] ? clock_seconds() - middle : 0;
+    time->seconds[PASS_WEIGHT_GRADIENT] += layer->parameter_count && !layer->frozen ? middle - start : 0;
+    time->seconds[PASS_INPUT_GRADIENT] += layer->dx[0] ? clock_seconds() - middle : 0;
 }
 
 /* The head's layers in one direction, group after group on one thread, as if the threads shared them. */
 static void time_head(const struct network *network, const struct pass *pass, bool backward,
-                      struct layer_time *times)
+                      struct layer_times *times)
 {
     size_t layers = network->head.layers, group = layers ? head_group(network, pass->n) : pass->n;
     for (size_t first = 0; first < pass->n; first += group) {
@@ -121,15 +121,14 @@ static void time_head(const struct network *network, const struct pass *pass, bo
                 time_forward(&layer, &part, &times[i]);
         }
     }
-    for (size_t i = 0; i < layers; i++) {
-        double *values[] = {&times[i].forward, &times[i].input_gradient, &times[i].weight_gradient};
-        for (size_t k = backward ? 1 : 0; k < (backward ? 3 : 1); k++)
-            *values[k] /= network->threads;
-    }
+    for (size_t i = 0; i < layers; i++)
+        for (size_t p = 0; p < LAYER_PASSES; p++)
+            if (backward == (p != PASS_FORWARD))
+                times[i].seconds[p] /= network->threads;
 }
 
 /* One shard's pass, layer by layer. */
-static void time_layers(struct benchmark *b, struct layer_time *times)
+static void time_layers(struct benchmark *b, struct layer_times *times)
 {
     const struct network *network = &b->job->network;
     struct pass pass = network_pass(network, b->job->shard_size);
@@ -144,54 +143,32 @@ static void time_layers(struct benchmark *b, struct layer_time *times)
     time_head(network, &pass, true, times);
 }
 
-static double median_of(const struct benchmark *b, size_t layer, size_t field)
+/* Of the repeats. */
+static void take_medians(const struct benchmark *b, struct layer_times *times)
 {
-    double values[LAYER_REPEATS];
-    for (size_t r = 0; r < LAYER_REPEATS; r++)
-        memcpy(&values[r], (const char *)&b->layers[r * b->job->network.layer_count + layer] + field,
-               sizeof *values);
-    return median(values, LAYER_REPEATS);
+    size_t count = b->job->network.layer_count;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t p = 0; p < LAYER_PASSES; p++) {
+            double values[LAYER_REPEATS];
+            for (size_t r = 0; r < LAYER_REPEATS; r++)
+                values[r] = b->layers[r * count + i].seconds[p];
+            times[i].seconds[p] = median(values, LAYER_REPEATS);
+        }
+    }
 }
 
-/* "  1.234   56.7": milliseconds and GFLOP/s; nothing where there is no such work, no rate where it is no
- * matrix product. */
-static void print_time(double seconds, double flop)
-{
-    if (seconds <= 0)
-        log_print(" %9s %8s", "-", "-");
-    else if (flop > 0)
-        log_print(" %9.3f %8.1f", 1e3 * seconds, flop / seconds / 1e9);
-    else
-        log_print(" %9.3f %8s", 1e3 * seconds, "-");
-}
-
-static void print_layers(const struct benchmark *b)
+static void print_layers(struct benchmark *b)
 {
     const struct network *network = &b->job->network;
-    double n = (double)b->job->shard_size, totals[3] = {0};
-    static const size_t fields[] = {offsetof(struct layer_time, forward),
-                                    offsetof(struct layer_time, input_gradient),
-                                    offsetof(struct layer_time, weight_gradient)};
-    log_print("  %-14s %-11s %18s %18s %18s\n", "", "", "forward", "input gradient", "weight gradient");
-    log_print("  %-14s %-11s", "layer", "type");
-    for (size_t f = 0; f < 3; f++)
-        log_print(" %9s %8s", "ms", "GFLOP/s");
-    log_print("\n");
-    for (size_t i = 0; i < network->layer_count; i++) {
-        const struct layer *layer = &network->layers[i];
-        log_print("  %-14.14s %-11s", layer->name, layer->ops->type);
-        for (size_t f = 0; f < 3; f++) {
-            double seconds = median_of(b, i, fields[f]);
-            totals[f] += seconds;
-            print_time(seconds, 2 * n * layer->multiply_adds);
-        }
-        log_print("\n");
-    }
-    log_print("  %-14s %-11s", "all", "");
-    for (size_t f = 0; f < 3; f++)
-        print_time(totals[f], 0);
-    log_print("\n  one shard of %zu samples, medians of %d; GFLOP/s counts two per multiply-add\n\n",
+    double before = peak_measure(isa_choose(), network->threads, clock_seconds);
+    for (size_t r = 0; r < LAYER_REPEATS; r++)
+        time_layers(b, b->layers + r * network->layer_count);
+    double after = peak_measure(isa_choose(), network->threads, clock_seconds);
+    take_medians(b, b->medians);
+    layer_times_print(network, b->medians, b->job->shard_size);
+    log_print("  one shard of %zu samples, medians of %d; GFLOP/s counts two per multiply-add\n\n",
               b->job->shard_size, LAYER_REPEATS);
+    layer_times_print_losses(network, b->medians, b->job->shard_size, fmax(before, after));
 }
 
 static enum status allocate(struct benchmark *b)
@@ -201,7 +178,8 @@ static enum status allocate(struct benchmark *b)
     b->values = malloc(network->batch * network_outputs(network) * sizeof *b->values);
     b->times = malloc(STEPS_MAX * sizeof *b->times);
     b->layers = calloc(LAYER_REPEATS * network->layer_count, sizeof *b->layers);
-    bool all = b->classes && b->values && b->times && b->layers;
+    b->medians = calloc(network->layer_count, sizeof *b->medians);
+    bool all = b->classes && b->values && b->times && b->layers && b->medians;
     return all ? STATUS_OK : status_no_memory("a benchmark", STEPS_MAX * sizeof *b->times);
 }
 
@@ -242,8 +220,6 @@ enum status benchmark_run(struct job *job, double seconds)
     if (status)
         goto done;
     size_t steps = time_steps(&b, seconds);
-    for (size_t r = 0; r < LAYER_REPEATS; r++)
-        time_layers(&b, b.layers + r * job->network.layer_count);
     print_layers(&b);
     double step = median(b.times, steps);
     log_print("%zu steps of %zu images, median %.3f ms: layers as above, then loss, sums and optimizer\n",
@@ -257,5 +233,6 @@ done:
     free(b.values);
     free(b.times);
     free(b.layers);
+    free(b.medians);
     return status;
 }
