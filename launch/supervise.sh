@@ -239,15 +239,24 @@ stop()
 }
 
 # mpirun of Open MPI 4.1 stays behind for ever, locked up, when a rank has died while it was connecting to it. Where all its children
-# are dead for so many seconds, it is ended.
+# are dead or gone for so many seconds, it is ended: the process itself, or the mpirun that it has started.
 dead_max=${SUPERVISE_DEAD_MAX:-30}
+mpirun_names='mpirun|mpiexec|orterun'
 end_stuck() # PROCESS
 {
-    local states dead=0
+    local launcher states dead=0
     while sleep 1 && kill -0 "$1" 2>/dev/null; do
-        states=$(ps -o stat= --ppid "$1")
-        if [ -z "$states" ] || grep -qv '^Z' <<<"$states"; then dead=0; else dead=$((dead + 1)); fi
-        [ "$dead" -lt "$dead_max" ] || { say "all its processes are dead, but $1 does not end: it is killed"; kill -KILL "$1"; }
+        launcher=$(pgrep -P "$1" -x "$mpirun_names" | head -n 1)
+        launcher=${launcher:-$1}
+        states=$(ps -o stat= --ppid "$launcher")
+        if [ -z "$states" ] && ! ps -o comm= -p "$launcher" | grep -qxE "$mpirun_names"; then
+            dead=0 # not a launcher at all
+        elif grep -q '^[^Z]' <<<"$states"; then
+            dead=0
+        else
+            dead=$((dead + 1))
+        fi
+        [ "$dead" -lt "$dead_max" ] || { say "all its processes are dead, but $launcher does not end: it is killed"; kill -KILL "$launcher"; }
     done
 }
 

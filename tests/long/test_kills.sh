@@ -34,7 +34,7 @@ end_stuck()
     local states dead=0
     while sleep 1 && kill -0 "$1" 2>/dev/null; do
         states=$(ps -o stat= --ppid "$1")
-        if [ -z "$states" ] || grep -qv '^Z' <<<"$states"; then dead=0; else dead=$((dead + 1)); fi
+        if grep -q '^[^Z]' <<<"$states"; then dead=0; else dead=$((dead + 1)); fi
         [ $dead -lt 10 ] || { echo "mpirun hung behind its dead ranks, and was killed"; kill -KILL "$1"; }
     done
 }

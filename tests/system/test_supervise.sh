@@ -12,8 +12,8 @@ write_config plain.ini plain
 export OMP_NUM_THREADS=1 OMPI_MCA_odls_base_sigkill_timeout=1
 unset SLURM_JOB_ID PBS_JOBID
 supervise=$source/launch/supervise.sh
-mpi=(mpirun --timeout 120 --bind-to none)
-long=(--set train.epochs=1000 --set checkpoint.keep=3 --set run.output=run)
+mpi=(mpirun --timeout 400 --bind-to none)
+long=(--set train.epochs=500 --set checkpoint.keep=3 --set run.output=run)
 
 # begin OPTION... -- COMMAND: in the background, $supervisor; what it says goes to err.
 begin()
@@ -117,10 +117,15 @@ touch other/step-00000005.h5
     fail "--allow-change: $(cat calls)"
 rm -rf other
 
-# A launcher that hangs behind its dead ranks.
+# A launcher that hangs behind its dead ranks, and one whose ranks are gone; what needs none is left alone.
+printf '#!/bin/bash\nread -r -t 4 line <>nobody; exit 0\n' >alone && chmod +x alone
 printf '#!/bin/sh\ntrue & exec sleep 1000\n' >stuck && chmod +x stuck
 expect_exit 137 env SUPERVISE_DEAD_MAX=2 "$supervise" --restarts 0 --pause 0 -- ./stuck cnn-train other.ini
 expect_message "all its processes are dead"
+mkdir -p gone && mkfifo nobody && printf '#!/bin/sh\nread line <nobody\n' >gone/mpirun && chmod +x gone/mpirun
+expect_exit 137 env SUPERVISE_DEAD_MAX=2 "$supervise" --restarts 0 --pause 0 -- gone/mpirun cnn-train other.ini
+expect_message "all its processes are dead"
+expect_exit 0 env SUPERVISE_DEAD_MAX=1 "$supervise" --restarts 0 --pause 0 -- ./alone cnn-train other.ini
 
 # Stopped by others: left to the batch system, or started again.
 rm -f calls
