@@ -78,6 +78,9 @@ struct config {
         size_t base_batch;
     } train;
     struct {
+        int tta; /* enum tta */
+    } evaluation;
+    struct {
         size_t shards;                  /* 0: as many as ranks */
         int allreduce;                  /* enum config_allreduce */
         size_t bucket;                  /* KiB */

@@ -119,6 +119,13 @@ const struct option config_keys[] = {
      "however "
      "many samples they have; in the training loss, not in the test loss"},
 
+    {"evaluation", "tta", OPTION_CHOICE, FIELD(evaluation.tta), "none", 0, 0, "none|flip|flip,shift",
+     "test-time augmentation: the mean of what the last layer is fed with over the image and its mirror "
+     "image; "
+     "flip,shift: half of that, the other half of the same moved by a pixel to two corners. Tests, "
+     "--evaluate "
+     "and cnn-predict take 2 or 6 times as long"},
+
     {"distributed", "shards", OPTION_SIZE, FIELD(distributed.shards), "0", 0, 65536, NULL,
      "fixed slices of every batch, dealt out to the ranks; 0: as many as the first start has ranks",
      CHANGE_NEVER},

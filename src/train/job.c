@@ -155,6 +155,8 @@ enum status job_open(struct job *job, const struct comm *comm, const struct conf
     if (!status)
         status = status_prefix(augment_check(&augment, job->network.input), "%s: ", config->path);
     if (!status)
+        status = status_prefix(tta_check(job_tta(job), job->network.input), "%s: ", config->path);
+    if (!status)
         status = allreduce_check(&allreduce_list[config->distributed.allreduce], comm->size, job->shards);
     status = comm_agree(comm, status);
     if (status) {
@@ -213,6 +215,11 @@ struct augment job_augment(const struct job *job)
                             .brightness = c->augment.brightness,
                             .contrast = c->augment.contrast,
                             .seed = c->run.seed};
+}
+
+enum tta job_tta(const struct job *job)
+{
+    return (enum tta)job->config->evaluation.tta;
 }
 
 enum status job_print(struct job *job)

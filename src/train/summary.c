@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "dist/shard.h"
 #include "io/augment.h"
+#include "io/tta.h"
 #include "train/recipe.h"
 #include "train/step.h"
 
@@ -121,6 +122,18 @@ static void print_augment(const struct config *c)
     if (c->augment.cutout)
         log_print(", cutout %zu", c->augment.cutout);
     log_print("\n");
+}
+
+/* Nothing where evaluations look at images as they are. */
+static void print_evaluation(const struct config *c)
+{
+    static const char *const views[] = {[TTA_FLIP] = "the image and its mirror image",
+                                        [TTA_FLIP_SHIFT] =
+                                            "the image, its mirror image, and both moved by a pixel"};
+    size_t count;
+    tta_views((enum tta)c->evaluation.tta, &count);
+    if (c->evaluation.tta != TTA_NONE)
+        log_print("  evaluation    mean of %zu views: %s\n", count, views[c->evaluation.tta]);
 }
 
 /* "1 rank with 4 threads on host", "16 ranks with 3 to 4 threads on 4 hosts" */
@@ -268,6 +281,7 @@ void summary_print_run(const struct summary_run *run)
               build_version());
     print_data(run);
     print_augment(c);
+    print_evaluation(c);
     print_batch(run);
     if (run->comm->size > 1) {
         print_shards(run);

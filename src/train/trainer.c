@@ -257,8 +257,9 @@ static enum status test_epoch(struct trainer *t, struct loss_sum *test)
     if (!t->job->has_test || t->stop)
         return STATUS_OK;
     average_exchange(&t->average, &t->job->network);
-    enum status status = evaluation_run_until(&t->job->network, t->job->comm, &t->job->test,
-                                              job_normalization(t->job), stop_asked, t, &t->stop, test);
+    const struct evaluation_data data = {&t->job->test, job_normalization(t->job), job_tta(t->job)};
+    enum status status =
+        evaluation_run_until(&t->job->network, t->job->comm, &data, stop_asked, t, &t->stop, test);
     average_exchange(&t->average, &t->job->network);
     return status || t->stop || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
 }

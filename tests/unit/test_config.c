@@ -1,5 +1,6 @@
 #include "io/augment.h"
 #include "io/config.h"
+#include "io/tta.h"
 
 #include "support/full_config.h"
 #include "support/scratch.h"
@@ -52,6 +53,7 @@ static void every_key(void **state)
     assert_true(config.augment.flip == AUGMENT_FLIP_ALTERNATE && config.augment.pad == 2 &&
                 config.augment.padding == AUGMENT_PAD_REFLECT && config.augment.cutout == 3);
     assert_true(config.augment.brightness == 0.25 && config.augment.contrast == 0.5);
+    assert_int_equal(config.evaluation.tta, TTA_FLIP_SHIFT);
     assert_true(shape_equal(config.network.input, (struct shape){8, 9, 3}));
     assert_true(config.train.epochs == 7 && config.train.batch == 33 && config.train.optimizer == CONFIG_SGD);
     assert_true(config.train.lr == 0.30000000000000004 && config.train.momentum == 0.95 &&
@@ -138,7 +140,7 @@ static void wrong_texts(void **state)
         {"x\n", "configs/a.ini:1: expected `name = value`"},
         {LAYERS "[trian]\n", "configs/a.ini:5: unknown section [trian]; did you mean `train`?"},
         {LAYERS "[hyper]\nlr = 1\n",
-         "unknown section [hyper]; there are run, data, augment, network, train, distributed"},
+         "unknown section [hyper]; there are run, data, augment, network, train, evaluation"},
         {LAYERS "[Train]\nlr = 1\n", "unknown section [Train]; did you mean `train`?"},
         {LAYERS "[train]\nepoch = 1\n",
          "configs/a.ini:6: unknown key `epoch` in [train]; did you mean `epochs`?"},
