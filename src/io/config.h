@@ -56,7 +56,8 @@ struct config {
         size_t line_count;
     } network;
     struct {
-        size_t epochs, batch;
+        double epochs;
+        size_t batch;
         int optimizer; /* enum config_optimizer */
         double lr, momentum;
         bool nesterov;

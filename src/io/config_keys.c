@@ -36,8 +36,8 @@ const struct option config_keys[] = {
     {"network", "input", OPTION_SHAPE, FIELD(network.input), "", 0, 0, NULL,
      "shape of one image; empty: the data's. Needed where there is no data file", CHANGE_NEVER},
 
-    {"train", "epochs", OPTION_SIZE, FIELD(train.epochs), "10", 1, 1e6, NULL,
-     "passes over the training samples"},
+    {"train", "epochs", OPTION_REAL, FIELD(train.epochs), "10", 0.001, 1e6, NULL,
+     "passes over the training samples; 9.9: the tenth is cut short after 9 tenths of its steps, rounded up"},
     {"train", "batch", OPTION_SIZE, FIELD(train.batch), "128", 1, 1 << 24, NULL,
      "samples per step, all ranks together", CHANGE_ASKED},
     {"train", "optimizer", OPTION_CHOICE, FIELD(train.optimizer), "sgd", 0, 0,

@@ -232,6 +232,7 @@ enum status job_print(struct job *job)
         .network = &job->network,
         .train = job->has_data ? &job->train : NULL,
         .test = job->has_test ? &job->test : NULL,
+        .steps = job->has_data ? recipe_steps(job) : 0,
         .batch = job->batch,
         .shards = job->shards,
         .shard_size = job->shard_size,

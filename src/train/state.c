@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "dist/replicas.h"
 #include "io/digest.h"
+#include "train/recipe.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -130,7 +131,7 @@ static enum status read_checkpoint(struct state *s, const struct start *start)
 
 static enum status restore(struct state *s, const struct start *start)
 {
-    size_t epochs = s->job->config->train.epochs;
+    uint64_t epochs = recipe_epochs(s->job);
     average_exchange(s->average, s->network);
     enum status status = share(s, s->job->comm->rank == 0 ? read_checkpoint(s, start) : STATUS_OK);
     average_exchange(s->average, s->network);
@@ -138,9 +139,9 @@ static enum status restore(struct state *s, const struct start *start)
         return status;
     snprintf(s->checkpoint, sizeof s->checkpoint, "%s", start->checkpoint);
     if (s->progress.epoch < epochs)
-        log_print("resuming from %s: step %llu, epoch %llu of %zu\n%s\n", start->checkpoint,
-                  (unsigned long long)s->progress.step, (unsigned long long)s->progress.epoch + 1, epochs,
-                  start->changes);
+        log_print("resuming from %s: step %llu, epoch %llu of %llu\n%s\n", start->checkpoint,
+                  (unsigned long long)s->progress.step, (unsigned long long)s->progress.epoch + 1,
+                  (unsigned long long)epochs, start->changes);
     return STATUS_OK;
 }
 

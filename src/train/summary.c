@@ -11,6 +11,7 @@
 #include "train/recipe.h"
 #include "train/step.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -270,6 +271,15 @@ static void print_optimizer(const struct summary_run *run)
     log_print("\n");
 }
 
+/* Steps where a part of an epoch leaves them to be asked for. */
+static void print_epochs(const struct summary_run *run)
+{
+    log_print("  epochs        %.12g", run->config->train.epochs);
+    if (run->train && run->config->train.epochs != floor(run->config->train.epochs))
+        log_print(" (%llu steps)", (unsigned long long)run->steps);
+    log_print("\n");
+}
+
 void summary_print_run(const struct summary_run *run)
 {
     const struct config *c = run->config;
@@ -287,7 +297,7 @@ void summary_print_run(const struct summary_run *run)
         print_shards(run);
         print_gradients(run);
     }
-    log_print("  epochs        %zu\n", c->train.epochs);
+    print_epochs(run);
     print_optimizer(run);
     double copy = 4.0 * (double)run->network->parameter_count *
                   (double)(1 + optimizer_types[c->train.optimizer]->slot_count + (c->train.ema > 0) +

@@ -45,7 +45,8 @@ static enum status setup(struct fixture *f, struct start *start, const char *fol
     snprintf(f->config.run.output, sizeof f->config.run.output, "%s", folder);
     f->job =
         (struct job){.comm = &mpi_group_comm, .config = &f->config, .batch = 8, .shards = 4, .threads = 1};
-    f->job.train = (struct dataset_split){.digest = 99, .normalization = {true, 2, f->mean, f->std}};
+    f->job.train =
+        (struct dataset_split){.count = 1000, .digest = 99, .normalization = {true, 2, f->mean, f->std}};
     network_must_plan(&f->job.network, image, network_lines);
     assert_done(network_bind(&f->job.network, 2, true, 1));
     assert_done(

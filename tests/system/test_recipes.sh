@@ -7,6 +7,7 @@
 . "$source/tests/system/networks.sh"
 
 command -v h5diff >/dev/null || skip "there is no h5diff on this machine"
+python=$(find_python) || skip "there is no Python with h5py on this machine"
 write_config plain.ini plain
 sed -i 's/^fc1 = dense units=32$/& lr=0.5 bias_lr=8 bias_decay=0.125 epochs=0.7/' plain.ini
 cat >>plain.ini <<'INI'
@@ -57,6 +58,25 @@ expect_exit 0 cnn-train --evaluate tested/best.h5 plain.ini
 expect_match "^test: loss [0-9.]+ accuracy $best"
 h5diff tested/best.h5 tested/best.h5 /model /optimizer/trained >/dev/null 2>&1 && fail "/model is not the average"
 h5ls -r tested/best.h5 | grep -q '^/optimizer/slow/fc2/weight' || fail "no slow weights: $(h5ls -r tested/best.h5)"
+
+# A part of an epoch: 72 steps and 21.6 of them, rounded up; then the test, a line and a checkpoint, and nothing more to do.
+# Resumed, it ends in the same place with the same bits, where the learning rate has come down too.
+part=(--set train.epochs=1.3 --set train.ema=0)
+expect_exit 0 cnn-train "${part[@]}" --set run.output=part plain.ini
+expect_match '^  epochs        1\.3 \(94 steps\)$'
+expect_match '^done after 94 steps'
+[ "$(cut -d, -f1,2,3 part/metrics.csv | tail -n 2 | tr '\n' ' ')" = '1,72,1437 2,94,1877 ' ] || fail "other lines: $(cat part/metrics.csv)"
+[ "$(readlink part/latest.h5)" = step-00000094.h5 ] || fail "the last checkpoint is $(readlink part/latest.h5)"
+"$python" - part/metrics.csv <<'PY' || fail "the last rate is not that of the end of the cycle, or nothing was tested"
+import csv, sys
+last = list(csv.DictReader(open(sys.argv[1])))[-1]
+assert float(last["learning_rate"]) < 0.001 * 0.025 and 0 < float(last["test_accuracy"]) < 1, last
+PY
+expect_exit 0 cnn-train "${part[@]}" --set run.output=part --resume plain.ini
+expect_match '^nothing to do: 94 steps and 2 of 2 epochs are done'
+expect_exit 0 cnn-train "${part[@]}" --set run.output=part-parts --steps 80 plain.ini
+OMP_NUM_THREADS=2 expect_exit 0 cnn-train "${part[@]}" --set run.output=part-parts --resume plain.ini
+expect_same_arrays part/latest.h5 part-parts/latest.h5 "a part of an epoch, resumed"
 
 # The same on several ranks.
 if command -v mpirun >/dev/null; then

@@ -55,7 +55,8 @@ static void every_key(void **state)
     assert_true(config.augment.brightness == 0.25 && config.augment.contrast == 0.5);
     assert_int_equal(config.evaluation.tta, TTA_FLIP_SHIFT);
     assert_true(shape_equal(config.network.input, (struct shape){8, 9, 3}));
-    assert_true(config.train.epochs == 7 && config.train.batch == 33 && config.train.optimizer == CONFIG_SGD);
+    assert_true(config.train.epochs == 6.75 && config.train.batch == 33 &&
+                config.train.optimizer == CONFIG_SGD);
     assert_true(config.train.lr == 0.30000000000000004 && config.train.momentum == 0.95 &&
                 config.train.nesterov);
     assert_true(config.train.weight_decay == 5e-4 && config.train.clip_norm == 2.5);
@@ -152,8 +153,8 @@ static void wrong_texts(void **state)
         {LAYERS "[train]\nlr = fast\n", "configs/a.ini:6: lr = fast: expected a number, 0 or more"},
         {LAYERS "[train]\nlr =\n", "configs/a.ini:6: lr = : expected a number"},
         {LAYERS "[train]\nlr = -1\n", "lr = -1: expected a number, 0 or more"},
-        {LAYERS "[train]\nepochs = 0\n", "epochs = 0: expected a whole number from 1 to 1000000"},
-        {LAYERS "[train]\nepochs = 1.5\n", "epochs = 1.5: expected a whole number"},
+        {LAYERS "[train]\nepochs = 0\n", "epochs = 0: expected a number from 0.001 to 1000000"},
+        {LAYERS "[train]\nepochs = few\n", "epochs = few: expected a number"},
         {LAYERS "[train]\nmomentum = 1.1\n", "momentum = 1.1: expected a number from 0 to 1"},
         {LAYERS "[train]\nnesterov = maybe\n", "nesterov = maybe: expected yes or no"},
         {LAYERS "[train]\nschedule = cosin\n", "schedule = cosin: unknown, did you mean `cosine`?"},
@@ -182,6 +183,8 @@ static void wrong_texts(void **state)
          "configs/a.ini:7: milestones = 3,10: the run ends before 10, after epochs = 10"},
         {LAYERS "[train]\noptimizer = adam_w\n", "did you mean `adamw`?"},
         {LAYERS "[train]\nbeta1 = 1\n", "beta1 = 1: expected a number from 0 to 0.999999"},
+        {LAYERS "[train]\nepochs = 2.5\nschedule = multistep\nmilestones = 2.5\n",
+         "configs/a.ini:8: milestones = 2.5: the run ends before 2.5, after epochs = 2.5"},
         {LAYERS "[train]\nepochs = 3\nwarmup = 3.5\n",
          "configs/a.ini:7: warmup = 3.5 is longer than the run, epochs = 3"},
         {LAYERS "[run]\nname = a/b\n", "configs/a.ini:6: `a/b` cannot be [run] name"},
