@@ -4,6 +4,7 @@
 #include "dist/replicas.h"
 #include "io/digest.h"
 #include "train/recipe.h"
+#include "train/whiten.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -165,7 +166,7 @@ static enum status begin(struct state *s, const struct start *start)
     s->progress = (struct progress){
         .seed = c->run.seed, .shards = s->job->shards, .batch = c->train.batch, .best_metric = NAN};
     network_init(s->network, c->run.seed);
-    enum status status = STATUS_OK;
+    enum status status = start->checkpoint[0] ? STATUS_OK : whiten_network(s->job);
     if (start->checkpoint[0])
         status = share(s, s->job->comm->rank == 0 ? checkpoint_read_model(start->checkpoint, s->network)
                                                   : STATUS_OK);
