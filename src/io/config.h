@@ -73,6 +73,7 @@ struct config {
         double ema;             /* struct average_settings */
         size_t lookahead;
         double lookahead_alpha, lookahead_power;
+        bool lookahead_buffers;
         double label_smoothing;
         char class_weights[OPTION_TEXT_MAX]; /* "": none; balanced; or numbers with commas */
         int lr_scaling;                      /* enum config_lr_scaling */

@@ -111,6 +111,9 @@ const struct option config_keys[] = {
     {"train", "lookahead_power", OPTION_REAL, FIELD(train.lookahead_power), "0", 0, 100, NULL,
      "lookahead: the share falls from 1 to lookahead_alpha, as 1 - (1 - lookahead_alpha) * t^power over the "
      "schedule; 0: it is lookahead_alpha always"},
+    {"train", "lookahead_buffers", OPTION_BOOL, FIELD(train.lookahead_buffers), "no", 0, 0, NULL,
+     "lookahead: yes: the running statistics of batchnorm follow likewise, and go with the slow weights",
+     CHANGE_NEVER},
     {"train", "label_smoothing", OPTION_REAL, FIELD(train.label_smoothing), "0", 0, 1, NULL,
      "softmax: share of each sample that goes to all classes evenly; in the training loss, not in the test "
      "loss"},

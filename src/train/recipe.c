@@ -55,6 +55,7 @@ struct average_settings recipe_average(const struct job *job)
         .alpha = c->train.lookahead_alpha,
         .power = c->train.lookahead_power,
         .steps = schedule_steps(job),
+        .buffers = c->train.lookahead_buffers,
     };
 }
 

@@ -263,7 +263,8 @@ static void print_optimizer(const struct summary_run *run)
     if (c->train.ema > 0)
         log_print(", moving average %g", c->train.ema);
     if (c->train.lookahead > 0)
-        log_print(", lookahead %zu by %g", c->train.lookahead, c->train.lookahead_alpha);
+        log_print(", lookahead %zu by %g%s", c->train.lookahead, c->train.lookahead_alpha,
+                  c->train.lookahead_buffers ? " with running statistics" : "");
     if (c->train.label_smoothing > 0)
         log_print(", labels smoothed by %g", c->train.label_smoothing);
     if (c->train.class_weights[0])

@@ -376,7 +376,8 @@ static enum status prepare(struct trainer *t)
         status = optimizer_create(&t->optimizer, optimizer_types[c->train.optimizer], &settings,
                                   job->network.parameter_count);
     if (!status)
-        status = average_create(&t->average, &average, job->network.parameter_count);
+        status =
+            average_create(&t->average, &average, job->network.parameter_count, job->network.buffer_count);
     if (!status)
         status = order_create(&t->order, job->train.count, c->run.seed, c->data.shuffle);
     status = comm_agree(job->comm, status);

@@ -51,8 +51,9 @@ static enum status setup(struct fixture *f, struct start *start, const char *fol
     assert_done(network_bind(&f->job.network, 2, true, 1));
     assert_done(
         optimizer_create(&f->optimizer, optimizer_types[0], &settings, f->job.network.parameter_count));
-    const struct average_settings average = {.ema = 0.9, .lookahead = 2, .alpha = 0.5};
-    assert_done(average_create(&f->average, &average, f->job.network.parameter_count));
+    const struct average_settings average = {.ema = 0.9, .lookahead = 2, .alpha = 0.5, .buffers = true};
+    assert_done(
+        average_create(&f->average, &average, f->job.network.parameter_count, f->job.network.buffer_count));
     return state_create(&f->state, &f->job, &f->optimizer, &f->average, start);
 }
 

@@ -59,6 +59,25 @@ expect_match "^test: loss [0-9.]+ accuracy $best"
 h5diff tested/best.h5 tested/best.h5 /model /optimizer/trained >/dev/null 2>&1 && fail "/model is not the average"
 h5ls -r tested/best.h5 | grep -q '^/optimizer/slow/fc2/weight' || fail "no slow weights: $(h5ls -r tested/best.h5)"
 
+# Running statistics follow too: resumed between two meetings the bits are the same, and they are others than without.
+sed 's/^relu1/bn1 = batchnorm\n&/' plain.ini >bn.ini
+bn=(--set train.ema=0 --set train.lookahead=7 --set train.lookahead_buffers=yes)
+for ema in 0 0.9; do
+    expect_exit 0 cnn-train "${bn[@]}" --set train.ema=$ema --set run.output=bn-$ema --steps 25 bn.ini
+    expect_exit 0 cnn-train "${bn[@]}" --set train.ema=$ema --set run.output=bn-parts-$ema --steps 17 bn.ini
+    OMP_NUM_THREADS=2 expect_exit 0 cnn-train "${bn[@]}" --set train.ema=$ema --set run.output=bn-parts-$ema --steps 25 --resume bn.ini
+    expect_same_arrays bn-$ema/latest.h5 bn-parts-$ema/latest.h5 "Lookahead of running statistics, ema $ema"
+done
+expect_exit 0 cnn-train "${bn[@]}" --set train.lookahead_buffers=no --set run.output=bn-without --steps 25 bn.ini
+h5diff bn-0/latest.h5 bn-without/latest.h5 /model/bn1/running_var /model/bn1/running_var >/dev/null 2>&1 && fail "running statistics do not follow"
+"$python" - bn-0/latest.h5 bn-0.9/latest.h5 <<'PY' || fail "the slots have not the running statistics that they should"
+import sys, h5py
+with h5py.File(sys.argv[1]) as f, h5py.File(sys.argv[2]) as g:
+    assert "running_mean" in f["optimizer/trained/bn1"] and "running_mean" not in f["optimizer/exp_avg/bn1"]
+    assert "running_mean" in g["optimizer/slow/bn1"] and "running_mean" not in g["optimizer/trained/bn1"]
+    assert (f["optimizer/trained/bn1/running_var"][()] != f["model/bn1/running_var"][()]).any()
+PY
+
 # A part of an epoch: 72 steps and 21.6 of them, rounded up; then the test, a line and a checkpoint, and nothing more to do.
 # Resumed, it ends in the same place with the same bits, where the learning rate has come down too.
 part=(--set train.epochs=1.3 --set train.ema=0)
@@ -83,6 +102,8 @@ if command -v mpirun >/dev/null; then
     for n in 2 4; do
         expect_exit 0 ranks $n cnn-train --set run.output=ranks-$n --steps 100 plain.ini
         expect_same_arrays whole-adamw/latest.h5 ranks-$n/latest.h5 "$n ranks"
+        expect_exit 0 ranks $n cnn-train "${bn[@]}" --set run.output=bn-ranks-$n --set distributed.check_every=4 --steps 25 bn.ini
+        expect_same_arrays bn-0/latest.h5 bn-ranks-$n/latest.h5 "Lookahead of running statistics on $n ranks"
     done
 fi
 finish

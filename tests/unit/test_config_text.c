@@ -126,7 +126,7 @@ static void text_is_pleasant(void **state)
                                 "out   = linear\n"
                                 "\n"
                                 "[train]\n"
-                                "epochs          = 10\n";
+                                "epochs            = 10\n";
     text[strlen(begin) < strlen(text) ? strlen(begin) : 0] = 0;
     assert_string_equal(text, begin);
     free(text);
