@@ -80,7 +80,8 @@ struct config {
         size_t base_batch;
     } train;
     struct {
-        int tta; /* enum tta */
+        size_t every; /* epochs; 0: after the last only */
+        int tta;      /* enum tta */
     } evaluation;
     struct {
         size_t shards;                  /* 0: as many as ranks */

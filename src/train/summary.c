@@ -125,16 +125,22 @@ static void print_augment(const struct config *c)
     log_print("\n");
 }
 
-/* Nothing where evaluations look at images as they are. */
+/* Nothing where every epoch ends with a test of the images as they are. */
 static void print_evaluation(const struct config *c)
 {
-    static const char *const views[] = {[TTA_FLIP] = "the image and its mirror image",
+    static const char *const views[] = {[TTA_NONE] = "images as they are",
+                                        [TTA_FLIP] = "mean of 2 views: the image and its mirror image",
                                         [TTA_FLIP_SHIFT] =
-                                            "the image, its mirror image, and both moved by a pixel"};
-    size_t count;
-    tta_views((enum tta)c->evaluation.tta, &count);
-    if (c->evaluation.tta != TTA_NONE)
-        log_print("  evaluation    mean of %zu views: %s\n", count, views[c->evaluation.tta]);
+                                            "mean of 6 views: the image, its mirror image, and both "
+                                            "moved by a pixel"};
+    if (c->evaluation.tta == TTA_NONE && c->evaluation.every == 1)
+        return;
+    log_print("  evaluation    ");
+    if (c->evaluation.every > 1)
+        log_print("every %zu epochs, ", c->evaluation.every);
+    else if (c->evaluation.every == 0)
+        log_print("after the last epoch, ");
+    log_print("%s\n", views[c->evaluation.tta]);
 }
 
 /* "1 rank with 4 threads on host", "16 ranks with 3 to 4 threads on 4 hosts" */

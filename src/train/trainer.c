@@ -256,12 +256,20 @@ static bool note_best(struct progress *progress, struct loss_sum test)
     return true;
 }
 
+/* Whether the running epoch ends with a test. */
+static bool test_due(const struct trainer *t)
+{
+    size_t every = t->config->evaluation.every;
+    uint64_t number = t->progress->epoch + 1;
+    return t->job->has_test && (number == t->epochs || (every && number % every == 0));
+}
+
 /* The test data's loss at the end of an epoch. Not, where the run is to stop: the epoch then stays open. With
  * the weights to use. */
 static enum status test_epoch(struct trainer *t, struct loss_sum *test)
 {
     *test = (struct loss_sum){0};
-    if (!t->job->has_test || t->stop)
+    if (!test_due(t) || t->stop)
         return STATUS_OK;
     average_exchange(&t->average, &t->job->network);
     const struct evaluation_data data = {&t->job->test, job_normalization(t->job), job_tta(t->job)};
@@ -296,7 +304,7 @@ static enum status finish_epoch(struct trainer *t)
     if (status)
         return status;
     read_clock(t);
-    if (t->stop && t->job->has_test)
+    if (t->stop && test_due(t))
         return save(t, false, true);
     bool best = note_best(p, test);
     p->epoch++;

@@ -73,6 +73,15 @@ for name, weights in (("none", [1, 0, 0, 0, 0, 0]), ("flip", [.5, .5, 0, 0, 0, 0
     assert worst < 1e-4, (name, worst)
 PY
 
+# Tests after every third epoch and after the last; or after that alone. The weights are the same.
+for every in 3 0; do
+    expect_exit 0 cnn-train --set evaluation.every=$every --set train.epochs=4.1 --set run.output=every-$every plain.ini
+    tests=$("$python" -c 'import csv, sys; print(*[i for i, r in enumerate(csv.DictReader(open(sys.argv[1])), 1) if r["test_loss"] not in ("", "nan")])' every-$every/metrics.csv)
+    expect_match '^  evaluation    (every 3 epochs|after the last epoch), images as they are$'
+    [ "$every:$tests" = 3:3\ 5 ] || [ "$every:$tests" = 0:5 ] || fail "every = $every: tests after epochs $tests"
+done
+expect_same_arrays every-3/latest.h5 every-0/latest.h5 "with fewer tests"
+
 expect_exit 2 cnn-train --set evaluation.tta=shift plain.ini
 expect_message 'none, flip or flip,shift'
 expect_exit 2 cnn-predict --tta shift one/latest.h5 "$data" other.h5
