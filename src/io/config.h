@@ -48,7 +48,7 @@ struct config {
         size_t pad;
         int padding; /* enum augment_padding */
         size_t cutout;
-        double brightness, contrast;
+        double brightness, contrast, mixup;
     } augment;
     struct {
         struct shape input; /* 0x0x0: the data's */

@@ -32,6 +32,12 @@ const struct option config_keys[] = {
      "0.2: an image's numbers times a random factor from 0.8 to 1.2; 0: as they are"},
     {"augment", "contrast", OPTION_REAL, FIELD(augment.contrast), "0", 0, 1, NULL,
      "0.2: their distance from the image's mean grey times a random factor from 0.8 to 1.2; 0: as it is"},
+    {"augment", "mixup", OPTION_REAL, FIELD(augment.mixup), "0", 0, 1, NULL,
+     "softmax: the samples of a shard are blended in pairs, and so are their classes in the loss, with a "
+     "share "
+     "of Beta(mixup, mixup), anew in every step; accuracy in training is that of the larger share; 0: they "
+     "are "
+     "not"},
 
     {"network", "input", OPTION_SHAPE, FIELD(network.input), "", 0, 0, NULL,
      "shape of one image; empty: the data's. Needed where there is no data file", CHANGE_NEVER},

@@ -201,6 +201,7 @@ struct step_settings job_step_settings(const struct job *job)
                                   .allreduce = &allreduce_list[c->distributed.allreduce],
                                   .bucket = c->distributed.bucket * 1024 / sizeof(float),
                                   .overlap = overlaps[c->distributed.overlap],
+                                  .mixup = c->augment.mixup,
                                   .label_smoothing = (float)c->train.label_smoothing,
                                   .class_weights = job->class_weights};
 }

@@ -151,6 +151,9 @@ enum status recipe_class_weights(const struct job *job, float **weights)
     if (!softmax && (c->train.label_smoothing > 0 || c->train.class_weights[0]))
         return status_set(STATUS_USAGE, "%s: train.%s is for networks that end in softmax", c->path,
                           c->train.label_smoothing > 0 ? "label_smoothing" : "class_weights");
+    if (c->augment.mixup > 0 && (!softmax || c->train.class_weights[0]))
+        return status_set(STATUS_USAGE, "%s: augment.mixup is for networks that end in softmax%s", c->path,
+                          softmax ? ", without train.class_weights" : "");
     if (!c->train.class_weights[0] || (balanced && !job->has_data))
         return STATUS_OK;
     double *values = malloc(outputs * sizeof *values);

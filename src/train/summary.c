@@ -110,7 +110,7 @@ static void print_augment(const struct config *c)
 {
     static const char *const flips[] = {"", ", flipped at random", ", flipped in turns"};
     if (!c->augment.flip && !c->augment.pad && !c->augment.cutout && c->augment.brightness <= 0 &&
-        c->augment.contrast <= 0)
+        c->augment.contrast <= 0 && c->augment.mixup <= 0)
         return;
     log_print("  augment       anew in every epoch%s", flips[c->augment.flip]);
     if (c->augment.pad)
@@ -122,6 +122,8 @@ static void print_augment(const struct config *c)
         log_print(", contrast %g", c->augment.contrast);
     if (c->augment.cutout)
         log_print(", cutout %zu", c->augment.cutout);
+    if (c->augment.mixup > 0)
+        log_print(", blended in pairs (%g)", c->augment.mixup);
     log_print("\n");
 }
 

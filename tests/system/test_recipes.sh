@@ -78,6 +78,18 @@ with h5py.File(sys.argv[1]) as f, h5py.File(sys.argv[2]) as g:
     assert (f["optimizer/trained/bn1/running_var"][()] != f["model/bn1/running_var"][()]).any()
 PY
 
+# Blended samples: resumed, on threads and ranks the same bits, and others than without.
+mixup=(--set augment.mixup=0.4 --set train.class_weights=)
+expect_exit 0 cnn-train "${mixup[@]}" --set run.output=mixup --steps 25 plain.ini
+expect_match '^  augment .*, blended in pairs \(0\.4\)$'
+expect_exit 0 cnn-train "${mixup[@]}" --set run.output=mixup-parts --steps 17 plain.ini
+OMP_NUM_THREADS=2 expect_exit 0 cnn-train "${mixup[@]}" --set run.output=mixup-parts --steps 25 --resume plain.ini
+expect_same_arrays mixup/latest.h5 mixup-parts/latest.h5 "blended samples, resumed"
+expect_exit 0 cnn-train "${mixup[@]}" --set augment.mixup=0 --set run.output=mixup-without --steps 25 plain.ini
+h5diff mixup/latest.h5 mixup-without/latest.h5 /model /model >/dev/null 2>&1 && fail "nothing is blended"
+expect_exit 2 cnn-train --dry-run --set augment.mixup=0.4 plain.ini
+expect_message 'augment.mixup is for networks that end in softmax, without train.class_weights'
+
 # A part of an epoch: 72 steps and 21.6 of them, rounded up; then the test, a line and a checkpoint, and nothing more to do.
 # Resumed, it ends in the same place with the same bits, where the learning rate has come down too.
 part=(--set train.epochs=1.3 --set train.ema=0)
@@ -103,6 +115,8 @@ if command -v mpirun >/dev/null; then
         expect_exit 0 ranks $n cnn-train --set run.output=ranks-$n --steps 100 plain.ini
         expect_same_arrays whole-adamw/latest.h5 ranks-$n/latest.h5 "$n ranks"
         expect_exit 0 ranks $n cnn-train "${bn[@]}" --set run.output=bn-ranks-$n --set distributed.check_every=4 --steps 25 bn.ini
+        expect_exit 0 ranks $n cnn-train "${mixup[@]}" --set run.output=mixup-$n --steps 25 plain.ini
+        expect_same_arrays mixup/latest.h5 mixup-$n/latest.h5 "blended samples on $n ranks"
         expect_same_arrays bn-0/latest.h5 bn-ranks-$n/latest.h5 "Lookahead of running statistics on $n ranks"
     done
 fi

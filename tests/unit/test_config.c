@@ -52,7 +52,8 @@ static void every_key(void **state)
     assert_false(config.data.shuffle || config.data.share);
     assert_true(config.augment.flip == AUGMENT_FLIP_ALTERNATE && config.augment.pad == 2 &&
                 config.augment.padding == AUGMENT_PAD_REFLECT && config.augment.cutout == 3);
-    assert_true(config.augment.brightness == 0.25 && config.augment.contrast == 0.5);
+    assert_true(config.augment.brightness == 0.25 && config.augment.contrast == 0.5 &&
+                config.augment.mixup == 0.25);
     assert_int_equal(config.evaluation.tta, TTA_FLIP_SHIFT);
     assert_int_equal(config.evaluation.every, 2);
     assert_true(shape_equal(config.network.input, (struct shape){8, 9, 3}));
@@ -84,9 +85,9 @@ static void every_key(void **state)
     assert_int_equal(config.network.line_count, 4);
     assert_string_equal(config.network.lines[0].name, "conv1");
     assert_string_equal(config.network.lines[0].text, "conv2d filters=8   kernel=3x5");
-    assert_string_equal(config.network.lines[0].where, "configs/a.ini:18");
+    assert_string_equal(config.network.lines[0].where, "configs/a.ini:19");
     assert_int_equal(strlen(config.network.lines[1].name), 63);
-    assert_string_equal(config.network.lines[3].where, "configs/a.ini:21");
+    assert_string_equal(config.network.lines[3].where, "configs/a.ini:22");
     config_destroy(&config);
 }
 

@@ -119,6 +119,7 @@ static void text_is_pleasant(void **state)
                                 "cutout     = 0\n"
                                 "brightness = 0\n"
                                 "contrast   = 0\n"
+                                "mixup      = 0\n"
                                 "\n"
                                 "[network]\n"
                                 "flat  = flatten\n"
