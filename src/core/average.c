@@ -11,16 +11,22 @@ size_t average_arrays(const struct average_settings *settings)
 }
 
 enum status average_create(struct average *average, const struct average_settings *settings,
-                           size_t parameter_count)
+                           size_t parameter_count, size_t buffer_count)
 {
-    *average = (struct average){.settings = *settings, .count = parameter_count};
-    size_t bytes = parameter_count * sizeof(float);
-    enum status status =
-        arena_create(&average->arena, average_arrays(settings) * arena_round(bytes), "averaged weights");
+    *average =
+        (struct average){.settings = *settings, .count = parameter_count, .buffer_count = buffer_count};
+    size_t bytes = parameter_count * sizeof(float), buffer_bytes = buffer_count * sizeof(float);
+    bool buffers = settings->lookahead > 0 && settings->buffers && buffer_count > 0;
+    enum status status = arena_create(&average->arena,
+                                      average_arrays(settings) * arena_round(bytes) +
+                                          (buffers ? arena_round(buffer_bytes) : 0),
+                                      "averaged weights");
     if (!status && settings->ema > 0)
         average->ema = arena_alloc(&average->arena, bytes);
     if (!status && settings->lookahead > 0)
         average->slow = arena_alloc(&average->arena, bytes);
+    if (!status && buffers)
+        average->slow_buffers = arena_alloc(&average->arena, buffer_bytes);
     return status;
 }
 
@@ -37,6 +43,8 @@ void average_begin(struct average *average, const struct network *network)
         memcpy(average->ema, network->parameters, bytes);
     if (average->slow)
         memcpy(average->slow, network->parameters, bytes);
+    if (average->slow_buffers)
+        memcpy(average->slow_buffers, network->buffers, average->buffer_count * sizeof(float));
 }
 
 /* x goes `share` of the way to w, 1: it becomes w; `back`: w becomes x. What is equal stays as it is. */
@@ -60,6 +68,8 @@ void average_step(struct average *average, struct network *network, uint64_t num
     float share = number == 1 ? 1 : (float)(1 - s->ema);
     if (!meet && !average->ema)
         return;
+    if (meet && average->slow_buffers)
+        follow(average->buffer_count, way, average->slow_buffers, network->buffers, true);
 #pragma omp parallel for num_threads(network->threads) schedule(static)
     for (size_t first = 0; first < average->count; first += BLOCK) {
         size_t count = average->count - first < BLOCK ? average->count - first : BLOCK;
@@ -78,5 +88,10 @@ bool average_exchange(struct average *average, struct network *network)
         return false;
     network->parameters = *used;
     *used = trained;
+    if (!average->ema && average->slow_buffers) {
+        float *buffers = network->buffers;
+        network->buffers = average->slow_buffers;
+        average->slow_buffers = buffers;
+    }
     return true;
 }

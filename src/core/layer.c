@@ -79,7 +79,8 @@ void layer_init_weight(const struct layer *layer, uint64_t seed, float *paramete
         for (size_t e = 0; e < p->count; e++)
             w[e] = deviation * random_normal(&stream, e);
     } else {
-        float bound = (float)sqrt(6.0 / (double)(fan_in + fan_out));
+        double square = kind == LAYER_INIT_GLOROT ? 6.0 / (double)(fan_in + fan_out) : 1.0 / (double)fan_in;
+        float bound = (float)sqrt(square);
         for (size_t e = 0; e < p->count; e++)
             w[e] = bound * (2 * random_uniform(&stream, e) - 1);
     }

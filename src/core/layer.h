@@ -93,6 +93,8 @@ struct layer {
     size_t cache_fixed;        /* bytes at the cache's beginning, however many samples */
     size_t statistics_over;    /* values per sample and channel that it takes statistics of; 0: takes none */
     bool statistics_global;    /* those of the whole batch are asked for, and not of each shard */
+    double whitening;          /* above 0: the initial values of its first parameter are those of
+                                  core/whitening.h, with this eps, where there are images to make them from */
     double multiply_adds;      /* per sample, forward, those of matrix products */
     bool shares_input;         /* y is x[0], and dx[0] is dy */
     bool output_relu;          /* forward also applies the relu that alone reads y */
@@ -186,7 +188,8 @@ const float *layer_parameter(const struct layer *layer, const float *array, size
 float *layer_gradient(const struct layer *layer, float *array, size_t i);
 
 /* He (normal, deviation sqrt(2/fan_in)) or Glorot (uniform, +-sqrt(6/(fan_in+fan_out))) initialisation, as in
- * He et al. 2015, eq. 10, and Glorot and Bengio 2010, eq. 16. */
-enum layer_init { LAYER_INIT_HE, LAYER_INIT_GLOROT };
+ * He et al. 2015, eq. 10, and Glorot and Bengio 2010, eq. 16; or uniform, +-1/sqrt(fan_in), as PyTorch does
+ * where it is not told otherwise, with biases too. */
+enum layer_init { LAYER_INIT_HE, LAYER_INIT_GLOROT, LAYER_INIT_UNIFORM };
 void layer_init_weight(const struct layer *layer, uint64_t seed, float *parameters, size_t i,
                        enum layer_init kind, size_t fan_in, size_t fan_out);

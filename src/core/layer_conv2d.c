@@ -1,6 +1,9 @@
 #include "core/kernels/conv2d.h"
 #include "core/layer.h"
 #include "core/layer_isa.h"
+#include "core/whitening.h"
+
+#include <string.h>
 
 struct options {
     size_t filters;
@@ -8,9 +11,12 @@ struct options {
     struct padding padding;
     size_t groups;
     bool bias;
-    int init;               /* enum layer_init */
+    int init; /* enum layer_init, or beyond it: */
+    double whiten_eps;
     struct conv2d geometry; /* planned */
 };
+
+enum { INIT_DIRAC = LAYER_INIT_UNIFORM + 1, INIT_WHITEN };
 
 static const struct option options[] = {
     {NULL, "filters", OPTION_SIZE, offsetof(struct options, filters), NULL, 1, 1 << 20, NULL,
@@ -25,7 +31,16 @@ static const struct option options[] = {
      "channels are cut into so many groups that do not see each other"},
     {NULL, "bias", OPTION_BOOL, offsetof(struct options, bias), "yes", 0, 0, NULL,
      "add a number per output channel"},
-    {NULL, "init", OPTION_CHOICE, offsetof(struct options, init), "he", 0, 0, "he|glorot", "initial weights"},
+    {NULL, "init", OPTION_CHOICE, offsetof(struct options, init), "he", 0, 0,
+     "he|glorot|uniform|dirac|whiten",
+     "initial weights; uniform: PyTorch's of weights and biases; dirac: the first filters, as many as there "
+     "are "
+     "input channels, hand a channel each on, the others are uniform; whiten: in a convolution of the "
+     "images, "
+     "with filters = 2 * kernel * kernel * channels: eigenvectors of the patches of the first 5000 training "
+     "images, such that each answers with variance 1, and their negatives; without data they are uniform"},
+    {NULL, "whiten_eps", OPTION_REAL, offsetof(struct options, whiten_eps), "5e-4", 1e-12, 1e6, NULL,
+     "init=whiten: added to the eigenvalue before its root divides the filter"},
 };
 
 static void plan_window(struct window *w, const struct padding *padding, size_t pad)
@@ -36,6 +51,28 @@ static void plan_window(struct window *w, const struct padding *padding, size_t 
         w->pad = w->pad_end = pad;
         window_plan(w, false);
     }
+}
+
+static enum status plan_whitening(struct layer *layer)
+{
+    const struct options *o = layer->options;
+    struct shape in = layer->in[0];
+    size_t size = o->kernel.h * o->kernel.w * in.c;
+    if (layer->inputs[0] != LAYER_NETWORK_INPUT || o->groups > 1 || o->dilation.h > 1 || o->dilation.w > 1)
+        return status_set(STATUS_USAGE, "init=whiten is for a convolution that reads the images themselves, "
+                                        "without groups and dilation");
+    if (o->kernel.h > in.h || o->kernel.w > in.w)
+        return status_set(STATUS_USAGE, "init=whiten: the kernel is larger than an image");
+    if (size > WHITENING_SIZE_MAX)
+        return status_set(STATUS_USAGE, "init=whiten: a window has %zu numbers, and %d are the most", size,
+                          WHITENING_SIZE_MAX);
+    if (o->filters != 2 * size)
+        return status_set(
+            STATUS_USAGE,
+            "init=whiten needs filters=%zu here: 2 for each of the %zu numbers of a window, not %zu",
+            2 * size, size, o->filters);
+    layer->whitening = o->whiten_eps;
+    return STATUS_OK;
 }
 
 static enum status plan(struct layer *layer)
@@ -65,7 +102,20 @@ static enum status plan(struct layer *layer)
     if (o->bias)
         layer_add_parameter(layer, "bias", false, 1, &g->oc);
     layer->multiply_adds = (double)(g->h.out * g->w.out) * (double)layer->parameters[0].count;
-    return STATUS_OK;
+    return o->init == INIT_WHITEN ? plan_whitening(layer) : STATUS_OK;
+}
+
+/* torch.nn.init.dirac_ of the first filters of each group. */
+static void init_dirac(const struct layer *layer, float *weight)
+{
+    const struct options *o = layer->options;
+    size_t taps = o->kernel.h * o->kernel.w, in = o->geometry.c / o->groups, out = o->filters / o->groups;
+    for (size_t g = 0; g < o->groups; g++)
+        for (size_t f = 0; f < (in < out ? in : out); f++) {
+            float *filter = weight + (g * out + f) * in * taps;
+            memset(filter, 0, in * taps * sizeof *filter);
+            filter[f * taps + o->kernel.h / 2 * o->kernel.w + o->kernel.w / 2] = 1;
+        }
 }
 
 static void init(const struct layer *layer, uint64_t seed, float *parameters, float *buffers)
@@ -73,8 +123,12 @@ static void init(const struct layer *layer, uint64_t seed, float *parameters, fl
     (void)buffers;
     const struct options *o = layer->options;
     size_t taps = o->kernel.h * o->kernel.w, fan_in = taps * (o->geometry.c / o->groups);
-    layer_init_weight(layer, seed, parameters, 0, (enum layer_init)o->init, fan_in,
-                      taps * (o->filters / o->groups));
+    enum layer_init kind = o->init < LAYER_INIT_UNIFORM ? (enum layer_init)o->init : LAYER_INIT_UNIFORM;
+    layer_init_weight(layer, seed, parameters, 0, kind, fan_in, taps * (o->filters / o->groups));
+    if (o->bias && kind == LAYER_INIT_UNIFORM)
+        layer_init_weight(layer, seed, parameters, 1, kind, fan_in, 1);
+    if (o->init == INIT_DIRAC)
+        init_dirac(layer, parameters + layer->parameters[0].offset);
 }
 
 static size_t workspace(const struct layer *layer, size_t n, int threads)

@@ -12,7 +12,8 @@ struct options {
 static const struct option options[] = {
     {NULL, "units", OPTION_SIZE, offsetof(struct options, units), NULL, 1, 1 << 24, NULL, "outputs"},
     {NULL, "bias", OPTION_BOOL, offsetof(struct options, bias), "yes", 0, 0, NULL, "add a number per output"},
-    {NULL, "init", OPTION_CHOICE, offsetof(struct options, init), "he", 0, 0, "he|glorot", "initial weights"},
+    {NULL, "init", OPTION_CHOICE, offsetof(struct options, init), "he", 0, 0, "he|glorot|uniform",
+     "initial weights; uniform: PyTorch's of weights and biases"},
 };
 
 static enum status plan(struct layer *layer)
@@ -35,6 +36,8 @@ static void init(const struct layer *layer, uint64_t seed, float *parameters, fl
     (void)buffers;
     const struct options *o = layer->options;
     layer_init_weight(layer, seed, parameters, 0, (enum layer_init)o->init, layer->in[0].c, o->units);
+    if (o->bias && o->init == LAYER_INIT_UNIFORM)
+        layer_init_weight(layer, seed, parameters, 1, LAYER_INIT_UNIFORM, layer->in[0].c, o->units);
 }
 
 static size_t workspace(const struct layer *layer, size_t n, int threads)

@@ -46,11 +46,22 @@ static void cross_entropy(size_t k, const float *z, const float *y, int32_t clas
         dz[j] = scale * (y[j] - (j == (size_t) class ? 1.0f : 0.0f));
 }
 
-/* The same, smoothed and weighted: every class is right to the share target[j], and dz = scale * (y * sum of
- * the shares - target). */
-static void cross_entropy_smooth(size_t k, const float *z, const float *y, int32_t class,
+/* What a sample's labels ask of class j, without smoothing. */
+static float asked(struct labels labels, size_t sample, size_t j)
+{
+    bool own = j == (size_t)labels.classes[sample];
+    if (!labels.others)
+        return own;
+    bool other = j == (size_t)labels.others[sample];
+    return (own ? labels.share : 0) + (other ? 1 - labels.share : 0);
+}
+
+/* The same, smoothed, weighted and blended: every class is right to the share target[j], and dz = scale * (y
+ * * sum of the shares - target). */
+static void cross_entropy_smooth(size_t k, const float *z, const float *y, size_t sample,
                                  struct labels labels, float scale, float *dz, struct loss_sum *sum)
 {
+    int32_t class = labels.classes[sample];
     size_t best = loss_best(y, k);
     float largest = z[0], total = 0, all = 0, even = labels.smoothing / (float)k;
     sum->hits += best == (size_t) class && y[best] == y[best];
@@ -58,11 +69,11 @@ static void cross_entropy_smooth(size_t k, const float *z, const float *y, int32
         largest = z[j] > largest ? z[j] : largest;
     for (size_t j = 0; j < k; j++)
         total += expf(z[j] - largest);
-    float log_total = logf(total), right = (1 - labels.smoothing) * weight_of(labels, (size_t) class);
+    float log_total = logf(total), rest = 1 - labels.smoothing;
     for (size_t j = 0; j < k; j++)
-        all += even * weight_of(labels, j) + (j == (size_t) class ? right : 0);
+        all += (even + rest * asked(labels, sample, j)) * weight_of(labels, j);
     for (size_t j = 0; j < k; j++) {
-        float target = even * weight_of(labels, j) + (j == (size_t) class ? right : 0);
+        float target = (even + rest * asked(labels, sample, j)) * weight_of(labels, j);
         sum->loss += (double)target * (double)(log_total - (z[j] - largest));
         if (dz)
             dz[j] = scale * (all * y[j] - target);
@@ -103,8 +114,8 @@ struct loss_sum loss_compute(enum loss_kind kind, size_t n, size_t k, const floa
     struct loss_sum sum = {.samples = n, .tries = loss_tries(kind, n, k)};
     for (size_t i = 0; i < n; i++) {
         float *row = dz ? dz + i * k : NULL;
-        if (kind == LOSS_CROSS_ENTROPY && (labels.weights || labels.smoothing > 0))
-            cross_entropy_smooth(k, z + i * k, y + i * k, labels.classes[i], labels, scale, row, &sum);
+        if (kind == LOSS_CROSS_ENTROPY && (labels.weights || labels.smoothing > 0 || labels.others))
+            cross_entropy_smooth(k, z + i * k, y + i * k, i, labels, scale, row, &sum);
         else if (kind == LOSS_CROSS_ENTROPY)
             cross_entropy(k, z + i * k, y + i * k, labels.classes[i], scale, row, &sum);
         else if (kind == LOSS_BINARY_CROSS_ENTROPY)
@@ -115,7 +126,7 @@ struct loss_sum loss_compute(enum loss_kind kind, size_t n, size_t k, const floa
     return sum;
 }
 
-static double reference_row(enum loss_kind kind, size_t k, const double *z, int32_t class, const float *t,
+static double reference_row(enum loss_kind kind, size_t k, const double *z, size_t sample, const float *t,
                             struct labels labels)
 {
     double loss = 0, total = 0, largest = z[0];
@@ -132,8 +143,8 @@ static double reference_row(enum loss_kind kind, size_t k, const double *z, int3
     if (kind != LOSS_CROSS_ENTROPY)
         return loss;
     for (size_t j = 0; j < k; j++) {
-        double share =
-            (j == (size_t) class) * (1 - (double)labels.smoothing) + (double)labels.smoothing / (double)k;
+        double share = (double)asked(labels, sample, j) * (1 - (double)labels.smoothing) +
+                       (double)labels.smoothing / (double)k;
         loss += share * (double)weight_of(labels, j) * (log(total) + largest - z[j]);
     }
     return loss;
@@ -143,8 +154,7 @@ double loss_reference(enum loss_kind kind, size_t n, size_t k, const double *z, 
 {
     double loss = 0;
     for (size_t i = 0; i < n; i++)
-        loss += reference_row(kind, k, z + i * k, labels.classes ? labels.classes[i] : 0,
-                              labels.values ? labels.values + i * k : NULL, labels);
+        loss += reference_row(kind, k, z + i * k, i, labels.values ? labels.values + i * k : NULL, labels);
     return loss;
 }
 

@@ -5,12 +5,16 @@
 
 /* Labels of n samples, borrowed, and what of CrossEntropyLoss goes with them: label_smoothing, and weight. A
  * sample of class c then has the loss
- *     (1 - smoothing) * weights[c] * -log p[c] + smoothing / k * sum over j of weights[j] * -log p[j] */
+ *     (1 - smoothing) * weights[c] * -log p[c] + smoothing / k * sum over j of weights[j] * -log p[j]
+ * Blended samples (core/mixup.h) have two classes, and `share` times the loss of the one and 1 - share times
+ * that of the other; a hit is the first. */
 struct labels {
     const int32_t *classes; /* (n), of LOSS_CROSS_ENTROPY */
     const float *values;    /* (n, k), of the other two */
     const float *weights;   /* (k), of LOSS_CROSS_ENTROPY; NULL: all 1 */
     float smoothing;        /* of LOSS_CROSS_ENTROPY */
+    const int32_t *others;  /* (n), likewise; NULL: nothing is blended */
+    float share;            /* of `classes`, where there are others */
 };
 
 /* Sums, so that parts can be added. */

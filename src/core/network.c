@@ -218,6 +218,16 @@ void network_forward(const struct network *network, const struct pass *pass)
             network->layers[i].ops->forward(&network->layers[i], pass);
 }
 
+float *network_logits(const struct network *network)
+{
+    return network->layers[network_last(network)->inputs[0]].y;
+}
+
+void network_output(const struct network *network, const struct pass *pass)
+{
+    network_last(network)->ops->forward(network_last(network), pass);
+}
+
 struct loss_sum network_loss(const struct network *network, const struct pass *pass, struct labels labels,
                              float scale)
 {

@@ -93,6 +93,11 @@ typedef void gradient_ready(void *user, size_t offset, size_t count);
 void network_backward(const struct network *network, const struct pass *pass, gradient_ready *on_ready,
                       void *user);
 
+/* What the last layer was fed with, (batch, outputs), which the caller may change after forward; and the last
+ * layer's output from it once more. */
+float *network_logits(const struct network *network);
+void network_output(const struct network *network, const struct pass *pass);
+
 /* The last layer; number of outputs per sample (classes). */
 const struct layer *network_last(const struct network *network);
 size_t network_outputs(const struct network *network);

@@ -14,6 +14,7 @@ enum random_purpose {
     RANDOM_CHECK,   /* which weights --check-gradients looks at */
     RANDOM_AUGMENT, /* changes to training images: where, shard = the sample's number, high and low; when =
                        epoch */
+    RANDOM_MIXUP,   /* shares of blended samples: shard = the shard, when = step */
 };
 
 /* A stream of 2^34 numbers: element i belongs to block i/4. A plain value, free to copy. */

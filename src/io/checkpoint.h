@@ -28,10 +28,11 @@ struct progress {
     double epoch_seconds;      /* of the running epoch, up to here */
 };
 
-/* One more set of arrays parallel to the parameters. */
+/* One more set of arrays parallel to the parameters, and perhaps to the buffers. */
 struct checkpoint_slot {
     const char *name; /* "momentum" */
     float *values;    /* (network->parameter_count) */
+    float *buffers;   /* (network->buffer_count); NULL: it has none */
 };
 
 struct checkpoint_content {

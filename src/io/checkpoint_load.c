@@ -10,7 +10,7 @@
  */
 struct target {
     char group[CHECKPOINT_NAME_MAX];
-    float *values, *buffers; /* buffers: the network's; NULL: the group has none */
+    float *values, *buffers; /* buffers: parallel to the network's; NULL: the group has none */
 };
 
 /* An opened file, the group that is read, and what it has: names below the group. */
@@ -149,17 +149,18 @@ static enum status read_parameter(const struct source *s, const char *group, con
     return status;
 }
 
-/* All targets into `values`, one array after the other, and the buffers behind the last. */
+/* All targets into `values`, one after the other, each with its buffers behind its parameters. */
 static enum status read_targets(const struct source *s, const struct network *network,
                                 const struct target *targets, size_t target_count, float *values)
 {
-    float *buffers = values + target_count * network->parameter_count;
+    size_t count = network->parameter_count + network->buffer_count;
     enum status status = STATUS_OK;
     for (size_t t = 0; t < target_count; t++)
         for (size_t l = 0; l < network->layer_count; l++) {
             const struct layer *layer = &network->layers[l];
             for (size_t i = 0; i < array_count(layer, &targets[t]) && status == STATUS_OK; i++) {
-                float *array = i < layer->parameter_count ? values + t * network->parameter_count : buffers;
+                float *array =
+                    values + t * count + (i < layer->parameter_count ? 0 : network->parameter_count);
                 status = read_parameter(s, targets[t].group, layer, array_of(layer, i),
                                         array + array_of(layer, i)->offset);
             }
@@ -188,8 +189,8 @@ static enum status load_unguarded(const char *path, const char *group, const str
 {
     struct source s = {.path = path, .group = group, .digests = H5I_INVALID_HID};
     struct checkpoint_names wanted = {0};
-    size_t bytes = network->parameter_count * sizeof(float),
-           buffer_bytes = network->buffer_count * sizeof(float);
+    size_t count = network->parameter_count, buffer_count = network->buffer_count;
+    size_t bytes = target_count * (count + buffer_count) * sizeof(float);
     float *values = NULL;
     enum status status = checkpoint_open(path, false, &s.file);
     if (status != STATUS_OK)
@@ -201,16 +202,17 @@ static enum status load_unguarded(const char *path, const char *group, const str
         (status = list_wanted(&s, network, targets, target_count, &wanted)) != STATUS_OK ||
         (status = check_names(&s, &wanted)) != STATUS_OK)
         goto done;
-    values = malloc(target_count * bytes + buffer_bytes + 1);
+    values = malloc(bytes + 1);
     if (!values) {
-        status = status_no_memory("reading a checkpoint", target_count * bytes);
+        status = status_no_memory("reading a checkpoint", bytes);
         goto done;
     }
     status = read_targets(&s, network, targets, target_count, values);
     for (size_t t = 0; t < target_count && status == STATUS_OK; t++) {
-        memcpy(targets[t].values, values + t * network->parameter_count, bytes);
+        const float *from = values + t * (count + buffer_count);
+        memcpy(targets[t].values, from, count * sizeof *from);
         if (targets[t].buffers)
-            memcpy(targets[t].buffers, values + target_count * network->parameter_count, buffer_bytes);
+            memcpy(targets[t].buffers, from + count, buffer_count * sizeof *from);
     }
 done:
     free(values);
@@ -245,6 +247,7 @@ enum status checkpoint_read_slots(const char *path, const struct network *networ
     for (size_t i = 0; i < slot_count; i++) {
         snprintf(targets[i].group, sizeof targets[i].group, "/optimizer/%s", slots[i].name);
         targets[i].values = slots[i].values;
+        targets[i].buffers = slots[i].buffers;
     }
     enum status status = load(path, "/optimizer", network, targets, slot_count);
     free(targets);

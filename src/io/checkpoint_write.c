@@ -71,7 +71,7 @@ static bool write_slots(struct writer *w)
     bool ok = doing(w, "/optimizer") && h5_close(h5_create_group(w->file, "/optimizer"));
     for (size_t i = 0; i < w->content->slot_count && ok; i++) {
         snprintf(name, sizeof name, "/optimizer/%s", w->content->slots[i].name);
-        ok = write_arrays(w, name, w->content->slots[i].values, NULL);
+        ok = write_arrays(w, name, w->content->slots[i].values, w->content->slots[i].buffers);
     }
     return ok;
 }

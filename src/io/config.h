@@ -48,7 +48,7 @@ struct config {
         size_t pad;
         int padding; /* enum augment_padding */
         size_t cutout;
-        double brightness, contrast;
+        double brightness, contrast, mixup;
     } augment;
     struct {
         struct shape input; /* 0x0x0: the data's */
@@ -56,7 +56,8 @@ struct config {
         size_t line_count;
     } network;
     struct {
-        size_t epochs, batch;
+        double epochs;
+        size_t batch;
         int optimizer; /* enum config_optimizer */
         double lr, momentum;
         bool nesterov;
@@ -72,11 +73,16 @@ struct config {
         double ema;             /* struct average_settings */
         size_t lookahead;
         double lookahead_alpha, lookahead_power;
+        bool lookahead_buffers;
         double label_smoothing;
         char class_weights[OPTION_TEXT_MAX]; /* "": none; balanced; or numbers with commas */
         int lr_scaling;                      /* enum config_lr_scaling */
         size_t base_batch;
     } train;
+    struct {
+        size_t every; /* epochs; 0: after the last only */
+        int tta;      /* enum tta */
+    } evaluation;
     struct {
         size_t shards;                  /* 0: as many as ranks */
         int allreduce;                  /* enum config_allreduce */

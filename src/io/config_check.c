@@ -32,9 +32,9 @@ static enum status check_milestones(const struct config *c, const char **key)
         if (!(m[i] > (i ? m[i - 1] : 0)))
             return status_set(STATUS_USAGE, "milestones = %.200s: they must be above 0 and rise",
                               c->train.milestones);
-        if (c->train.schedule == CONFIG_MULTISTEP && m[i] >= (double)c->train.epochs)
+        if (c->train.schedule == CONFIG_MULTISTEP && m[i] >= c->train.epochs)
             return status_set(STATUS_USAGE,
-                              "milestones = %.200s: the run ends before %g, after epochs = %zu, so that this "
+                              "milestones = %.200s: the run ends before %g, after epochs = %g, so that this "
                               "drop never comes",
                               c->train.milestones, m[i], c->train.epochs);
     }
@@ -53,13 +53,13 @@ static enum status check_length(const struct config *c, const char **key)
 {
     double length = c->train.schedule_epochs;
     *key = "schedule_epochs";
-    if (length > 0 && has_end(c) && ceil(length) < (double)c->train.epochs)
+    if (length > 0 && has_end(c) && ceil(length) < c->train.epochs)
         return status_set(STATUS_USAGE,
-                          "the schedule ends after schedule_epochs = %g, the run after epochs = %zu", length,
+                          "the schedule ends after schedule_epochs = %g, the run after epochs = %g", length,
                           c->train.epochs);
     *key = "warmup";
-    if (c->train.warmup > (double)c->train.epochs)
-        return status_set(STATUS_USAGE, "warmup = %g is longer than the run, epochs = %zu", c->train.warmup,
+    if (c->train.warmup > c->train.epochs)
+        return status_set(STATUS_USAGE, "warmup = %g is longer than the run, epochs = %g", c->train.warmup,
                           c->train.epochs);
     bool cycle = c->train.schedule == CONFIG_ONECYCLE || c->train.schedule == CONFIG_TRIANGULAR;
     if (cycle && c->train.warmup > 0)

@@ -12,9 +12,10 @@ static const struct {
     {"run", "What the run is called and where it leaves its files."},
     {"data", "What is learned from. Without a file only --dry-run, --benchmark and --check-gradients have "
              "something to do."},
-    {"augment", "How training images are changed, anew in every epoch, so that the network does not learn "
-                "them by heart: "
-                "flipped, then shifted, then coloured, then cut out of. Test images stay as they are."},
+    {"augment",
+     "How training images are changed, anew in every epoch, so that the network does not learn "
+     "them by heart: "
+     "flipped, then shifted, then coloured, then cut out of, then blended. Test images stay as they are."},
     {"network",
      "One line per layer, in order: NAME = TYPE option=value ... A layer reads the one in the "
      "line above, or those "
@@ -26,6 +27,7 @@ static const struct {
      "what the block reads; a line `a = NAME filters=16` in [network] puts them in as a.conv1 and so on, and "
      "`from=a` names the last of them."},
     {"train", "How it learns."},
+    {"evaluation", "How the network is tested, in training and after it."},
     {"distributed", "How the work is dealt out to the ranks."},
     {"checkpoint", "When the state of the run is saved. At the end it always is."},
 };

@@ -32,12 +32,18 @@ const struct option config_keys[] = {
      "0.2: an image's numbers times a random factor from 0.8 to 1.2; 0: as they are"},
     {"augment", "contrast", OPTION_REAL, FIELD(augment.contrast), "0", 0, 1, NULL,
      "0.2: their distance from the image's mean grey times a random factor from 0.8 to 1.2; 0: as it is"},
+    {"augment", "mixup", OPTION_REAL, FIELD(augment.mixup), "0", 0, 1, NULL,
+     "softmax: the samples of a shard are blended in pairs, and so are their classes in the loss, with a "
+     "share "
+     "of Beta(mixup, mixup), anew in every step; accuracy in training is that of the larger share; 0: they "
+     "are "
+     "not"},
 
     {"network", "input", OPTION_SHAPE, FIELD(network.input), "", 0, 0, NULL,
      "shape of one image; empty: the data's. Needed where there is no data file", CHANGE_NEVER},
 
-    {"train", "epochs", OPTION_SIZE, FIELD(train.epochs), "10", 1, 1e6, NULL,
-     "passes over the training samples"},
+    {"train", "epochs", OPTION_REAL, FIELD(train.epochs), "10", 0.001, 1e6, NULL,
+     "passes over the training samples; 9.9: the tenth is cut short after 9 tenths of its steps, rounded up"},
     {"train", "batch", OPTION_SIZE, FIELD(train.batch), "128", 1, 1 << 24, NULL,
      "samples per step, all ranks together", CHANGE_ASKED},
     {"train", "optimizer", OPTION_CHOICE, FIELD(train.optimizer), "sgd", 0, 0,
@@ -111,6 +117,9 @@ const struct option config_keys[] = {
     {"train", "lookahead_power", OPTION_REAL, FIELD(train.lookahead_power), "0", 0, 100, NULL,
      "lookahead: the share falls from 1 to lookahead_alpha, as 1 - (1 - lookahead_alpha) * t^power over the "
      "schedule; 0: it is lookahead_alpha always"},
+    {"train", "lookahead_buffers", OPTION_BOOL, FIELD(train.lookahead_buffers), "no", 0, 0, NULL,
+     "lookahead: yes: the running statistics of batchnorm follow likewise, and go with the slow weights",
+     CHANGE_NEVER},
     {"train", "label_smoothing", OPTION_REAL, FIELD(train.label_smoothing), "0", 0, 1, NULL,
      "softmax: share of each sample that goes to all classes evenly; in the training loss, not in the test "
      "loss"},
@@ -118,6 +127,15 @@ const struct option config_keys[] = {
      "softmax: how much samples of each class count, such as 1,2,0.5; balanced: classes count the same, "
      "however "
      "many samples they have; in the training loss, not in the test loss"},
+
+    {"evaluation", "every", OPTION_SIZE, FIELD(evaluation.every), "1", 0, 1e6, NULL,
+     "epochs from one test to the next; after the last epoch there always is one; 0: after that alone"},
+    {"evaluation", "tta", OPTION_CHOICE, FIELD(evaluation.tta), "none", 0, 0, "none|flip|flip,shift",
+     "test-time augmentation: the mean of what the last layer is fed with over the image and its mirror "
+     "image; "
+     "flip,shift: half of that, the other half of the same moved by a pixel to two corners. Tests, "
+     "--evaluate "
+     "and cnn-predict take 2 or 6 times as long"},
 
     {"distributed", "shards", OPTION_SIZE, FIELD(distributed.shards), "0", 0, 65536, NULL,
      "fixed slices of every batch, dealt out to the ranks; 0: as many as the first start has ranks",

@@ -22,11 +22,13 @@ static const char usage[] =
     "training data's\n"
     "mean and deviation with it. OUT.h5 gets /SPLIT/probabilities (N, K), what the network's last layer "
     "gives, and for\n"
-    "classes /SPLIT/predicted (N). Where DATA.h5 has labels, loss and accuracy are printed.\n"
+    "classes /SPLIT/predicted (N), both from as many views of an image as its configuration says. Where "
+    "DATA.h5 has labels, loss and accuracy are printed.\n"
     "\n";
 
 struct arguments {
     int split; /* index into splits */
+    int tta;   /* index into its choices: enum tta, or before those: as the configuration says */
     size_t batch;
     bool overwrite, version;
     const char *operands[3];
@@ -41,6 +43,9 @@ static const char *const splits[] = {"train", "test"};
 static const struct argument options[] = {
     {{NULL, "split", OPTION_CHOICE, FIELD(split), "test", 0, 0, "train|test", "images to take"},
      .value = "train|test"},
+    {{NULL, "tta", OPTION_CHOICE, FIELD(tta), "trained", 0, 0, "trained|none|flip|flip,shift",
+      "test-time augmentation; trained: evaluation.tta of the checkpoint's configuration"},
+     .value = "VIEWS"},
     {{NULL, "batch", OPTION_SIZE, FIELD(batch), "256", 1, 1 << 20, NULL, "images at a time"}, .value = "N"},
     {{NULL, "overwrite", OPTION_BOOL, FIELD(overwrite), "no", 0, 0, NULL,
       "replace OUT.h5 where it is there already"}},
@@ -49,9 +54,10 @@ static const struct argument options[] = {
 static const char *const operands[] = {"CHECKPOINT", "DATA.h5", "OUT.h5"};
 static const struct argument_table table = {options, OPTION_COUNT(options), operands, OPTION_COUNT(operands)};
 
-/* The checkpoint's network, with its weights, for images of the file `data`. */
+/* The checkpoint's network, with its weights, for images of the file `data`, and how it is to look at them.
+ */
 static enum status load_network(const struct arguments *a, const struct checkpoint_info *info,
-                                const struct dataset_split *split, struct network *network)
+                                const struct dataset_split *split, struct network *network, enum tta *tta)
 {
     struct config config;
     char images[64], wanted[64];
@@ -65,7 +71,10 @@ static enum status load_network(const struct arguments *a, const struct checkpoi
                             split->name, shape_text(images, split->shape), path, shape_text(wanted, input));
     if (!status)
         status = network_plan(network, input, config.network.lines, config.network.line_count);
+    *tta = (enum tta)(a->tta ? a->tta - 1 : config.evaluation.tta);
     config_destroy(&config);
+    if (!status)
+        status = tta_check(*tta, input);
     if (!status)
         status = network_bind(network, a->batch, false, omp_get_max_threads());
     return status ? status : checkpoint_read_model(path, network);
@@ -78,6 +87,7 @@ static enum status predict(const struct arguments *a)
     struct network network = {0};
     const struct comm alone = {.size = 1};
     struct loss_sum sum;
+    enum tta tta = TTA_NONE;
     float *probabilities = NULL;
     enum status status = output_allowed(a->operands[OUT], a->overwrite, a->operands, OUT);
     if (!status)
@@ -85,7 +95,7 @@ static enum status predict(const struct arguments *a)
     if (!status)
         status = dataset_read(&split, a->operands[DATA], splits[a->split], false);
     if (!status)
-        status = load_network(a, &info, &split, &network);
+        status = load_network(a, &info, &split, &network, &tta);
     if (!status && split.outputs)
         status = dataset_fits(&split, network_last(&network)->ops->loss, network_outputs(&network));
     if (status)
@@ -96,7 +106,8 @@ static enum status predict(const struct arguments *a)
         status = status_no_memory("predictions", split.count * k * sizeof *probabilities);
         goto done;
     }
-    status = evaluation_run(&network, &alone, &split, &info.normalization, &sum, NULL, probabilities);
+    const struct evaluation_data data = {&split, &info.normalization, tta};
+    status = evaluation_run(&network, &alone, &data, &sum, NULL, probabilities);
     struct predictions predictions = {
         .split = splits[a->split],
         .count = split.count,

@@ -195,8 +195,9 @@ static enum status evaluate(struct job *job, const char *path)
     status = comm_agree(job->comm, status);
     if (!status)
         status = state_load(job->comm, path, &job->network, &normalization);
+    const struct evaluation_data data = {&job->test, &normalization, job_tta(job)};
     if (!status)
-        status = evaluation_run(&job->network, job->comm, &job->test, &normalization, &sum, confusion, NULL);
+        status = evaluation_run(&job->network, job->comm, &data, &sum, confusion, NULL);
     if (!status && confusion)
         evaluation_print_confusion(confusion, k, job->test.class_names);
     if (!status && sum.tries)

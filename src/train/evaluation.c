@@ -16,6 +16,8 @@ struct work {
     int32_t *classes; /* its labels, or */
     float *values;    /* (batch, outputs) */
     double *losses;   /* (batches): each batch's loss, on the rank that has it, else 0 */
+    float *images;    /* of views: the batch as it is, */
+    float *logits;    /* (batch, outputs) and the mean so far; both NULL where there is one view only */
 };
 
 static void work_destroy(struct work *work)
@@ -24,28 +26,60 @@ static void work_destroy(struct work *work)
     free(work->classes);
     free(work->values);
     free(work->losses);
+    free(work->images);
+    free(work->logits);
 }
 
-static enum status work_create(struct work *work, const struct network *network, size_t batches)
+static enum status work_create(struct work *work, const struct network *network, size_t batches, bool views)
 {
     size_t batch = network->batch, bytes = batch * network_outputs(network) * sizeof *work->values;
     *work = (struct work){malloc(batch * sizeof *work->indices), malloc(batch * sizeof *work->classes),
                           malloc(bytes), calloc(batches, sizeof *work->losses)};
     bool all = work->indices && work->classes && work->values && work->losses;
+    if (all && views) {
+        size_t images = batch * shape_count(network->input) * sizeof *work->images;
+        work->images = malloc(images);
+        work->logits = malloc(bytes);
+        all = work->images && work->logits;
+        bytes += images;
+    }
     return all ? STATUS_OK : status_no_memory("an evaluation", bytes);
 }
 
-/* Samples first .. first+n-1 of the split. */
-static struct loss_sum evaluate_batch(const struct network *network, const struct dataset_split *split,
-                                      const struct normalization *normalization, size_t first, size_t n,
-                                      const struct work *work)
+/* The network over the pass's images, as many times as there are views. Always added in the same order. */
+static void forward_views(const struct network *network, const struct pass *pass, enum tta tta,
+                          const struct work *work)
 {
+    size_t count, floats = pass->n * network_outputs(network);
+    const struct tta_view *views = tta_views(tta, &count);
+    float *logits = network_logits(network);
+    if (count > 1)
+        memcpy(work->images, network->x, pass->n * shape_count(network->input) * sizeof *work->images);
+    for (size_t v = 0; v < count; v++) {
+        if (v > 0)
+            tta_show(&views[v], work->images, pass->n, network->input, network->x, network->threads);
+        network_forward(network, pass);
+        for (size_t i = 0; count > 1 && i < floats; i++)
+            work->logits[i] = (v > 0 ? work->logits[i] : 0) + views[v].weight * logits[i];
+    }
+    if (count == 1)
+        return;
+    memcpy(logits, work->logits, floats * sizeof *logits);
+    network_output(network, pass);
+}
+
+/* Samples first .. first+n-1 of the split. */
+static struct loss_sum evaluate_batch(const struct network *network, const struct evaluation_data *data,
+                                      size_t first, size_t n, const struct work *work)
+{
+    const struct dataset_split *split = data->split;
     for (size_t i = 0; i < n; i++)
         work->indices[i] = first + i;
-    dataset_gather(split, normalization, work->indices, n, network->x, split->classes ? work->classes : NULL,
-                   split->values ? work->values : NULL, network->threads);
+    dataset_gather(split, data->normalization, work->indices, n, network->x,
+                   split->classes ? work->classes : NULL, split->values ? work->values : NULL,
+                   network->threads);
     struct pass pass = network_pass(network, n);
-    network_forward(network, &pass);
+    forward_views(network, &pass, data->tta, work);
     if (!split->outputs)
         return (struct loss_sum){0};
     return network_loss(network, &pass, (struct labels){work->classes, work->values}, 1);
@@ -66,8 +100,7 @@ static void add_up(const struct comm *comm, const struct work *work, size_t batc
 struct evaluation {
     const struct network *network;
     const struct comm *comm;
-    const struct dataset_split *split;
-    const struct normalization *normalization;
+    const struct evaluation_data *data;
     uint64_t *confusion;            /* NULL: not wanted */
     float *probabilities;           /* NULL: not wanted */
     bool (*stop_asked)(void *user); /* NULL: it is not to be stopped */
@@ -78,12 +111,13 @@ struct evaluation {
 static struct loss_sum take_batch(const struct evaluation *e, size_t b, const struct work *work)
 {
     const struct network *network = e->network;
+    const struct dataset_split *split = e->data->split;
     size_t k = network_outputs(network), first = b * network->batch;
-    size_t n = e->split->count - first < network->batch ? e->split->count - first : network->batch;
-    struct loss_sum part = evaluate_batch(network, e->split, e->normalization, first, n, work);
+    size_t n = split->count - first < network->batch ? split->count - first : network->batch;
+    struct loss_sum part = evaluate_batch(network, e->data, first, n, work);
     work->losses[b] = part.loss;
     const float *y = network_last(network)->y;
-    for (size_t i = 0; e->confusion && e->split->classes && i < n; i++)
+    for (size_t i = 0; e->confusion && split->classes && i < n; i++)
         e->confusion[(size_t)work->classes[i] * k + loss_best(y + i * k, k)]++;
     if (e->probabilities)
         memcpy(e->probabilities + first * k, y, n * k * sizeof *y);
@@ -100,17 +134,19 @@ static enum status evaluate(const struct evaluation *e, struct loss_sum *sum, bo
 {
     const struct network *network = e->network;
     const struct comm *comm = e->comm;
+    const struct dataset_split *split = e->data->split;
+    size_t channels = e->data->normalization->channels;
     size_t k = network_outputs(network), ranks = (size_t)comm->size;
-    size_t batches = (e->split->count + network->batch - 1) / network->batch;
+    size_t batches = (split->count + network->batch - 1) / network->batch;
     struct range own = shard_owned(batches, ranks, (size_t)comm->rank);
     struct work work = {0};
     watch_enter(comm->watch, WATCH_EVALUATE);
     *sum = (struct loss_sum){0};
     *stopped = false;
-    if (e->normalization->channels != e->split->shape.c)
+    if (channels != split->shape.c)
         return status_set(STATUS_DATA, "%s: /%s/images have %zu channels, the network was trained with %zu",
-                          e->split->path, e->split->name, e->split->shape.c, e->normalization->channels);
-    enum status status = comm_agree(comm, work_create(&work, network, batches));
+                          split->path, split->name, split->shape.c, channels);
+    enum status status = comm_agree(comm, work_create(&work, network, batches, e->data->tta != TTA_NONE));
     if (e->confusion)
         memset(e->confusion, 0, k * k * sizeof *e->confusion);
     size_t most = (batches + ranks - 1) / ranks; /* of any rank, so that all vote equally often */
@@ -126,20 +162,19 @@ static enum status evaluate(const struct evaluation *e, struct loss_sum *sum, bo
 }
 
 enum status evaluation_run(const struct network *network, const struct comm *comm,
-                           const struct dataset_split *split, const struct normalization *normalization,
-                           struct loss_sum *sum, uint64_t *confusion, float *probabilities)
+                           const struct evaluation_data *data, struct loss_sum *sum, uint64_t *confusion,
+                           float *probabilities)
 {
     bool stopped;
-    const struct evaluation e = {network, comm, split, normalization, confusion, probabilities, NULL, NULL};
+    const struct evaluation e = {network, comm, data, confusion, probabilities, NULL, NULL};
     return evaluate(&e, sum, &stopped);
 }
 
 enum status evaluation_run_until(const struct network *network, const struct comm *comm,
-                                 const struct dataset_split *split, const struct normalization *normalization,
-                                 bool (*stop_asked)(void *user), void *user, bool *stopped,
-                                 struct loss_sum *sum)
+                                 const struct evaluation_data *data, bool (*stop_asked)(void *user),
+                                 void *user, bool *stopped, struct loss_sum *sum)
 {
-    const struct evaluation e = {network, comm, split, normalization, NULL, NULL, stop_asked, user};
+    const struct evaluation e = {network, comm, data, NULL, NULL, stop_asked, user};
     return evaluate(&e, sum, stopped);
 }
 

@@ -155,6 +155,8 @@ enum status job_open(struct job *job, const struct comm *comm, const struct conf
     if (!status)
         status = status_prefix(augment_check(&augment, job->network.input), "%s: ", config->path);
     if (!status)
+        status = status_prefix(tta_check(job_tta(job), job->network.input), "%s: ", config->path);
+    if (!status)
         status = allreduce_check(&allreduce_list[config->distributed.allreduce], comm->size, job->shards);
     status = comm_agree(comm, status);
     if (status) {
@@ -199,6 +201,7 @@ struct step_settings job_step_settings(const struct job *job)
                                   .allreduce = &allreduce_list[c->distributed.allreduce],
                                   .bucket = c->distributed.bucket * 1024 / sizeof(float),
                                   .overlap = overlaps[c->distributed.overlap],
+                                  .mixup = c->augment.mixup,
                                   .label_smoothing = (float)c->train.label_smoothing,
                                   .class_weights = job->class_weights};
 }
@@ -215,6 +218,11 @@ struct augment job_augment(const struct job *job)
                             .seed = c->run.seed};
 }
 
+enum tta job_tta(const struct job *job)
+{
+    return (enum tta)job->config->evaluation.tta;
+}
+
 enum status job_print(struct job *job)
 {
     struct summary_run run = {
@@ -225,6 +233,7 @@ enum status job_print(struct job *job)
         .network = &job->network,
         .train = job->has_data ? &job->train : NULL,
         .test = job->has_test ? &job->test : NULL,
+        .steps = job->has_data ? recipe_steps(job) : 0,
         .batch = job->batch,
         .shards = job->shards,
         .shard_size = job->shard_size,

@@ -8,6 +8,7 @@
 #include "io/augment.h"
 #include "io/config.h"
 #include "io/dataset.h"
+#include "io/tta.h"
 #include "train/step.h"
 
 struct job {
@@ -47,6 +48,9 @@ enum status job_print(struct job *job);
 
 /* What is done to training images. */
 struct augment job_augment(const struct job *job);
+
+/* From where evaluations look at images. */
+enum tta job_tta(const struct job *job);
 
 /* How the network is to see pixels: as the training data says. Not present where there is no data. */
 const struct normalization *job_normalization(const struct job *job);

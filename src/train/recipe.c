@@ -12,9 +12,38 @@ static size_t epoch_steps(const struct job *job)
     return job->has_data ? (job->train.count + job->batch - 1) / job->batch : 0;
 }
 
-static double schedule_epochs(const struct config *c)
+uint64_t recipe_samples(const struct job *job)
 {
-    return c->train.schedule_epochs > 0 ? c->train.schedule_epochs : (double)c->train.epochs;
+    double epochs = job->config->train.epochs, whole = floor(epochs), count = (double)job->train.count;
+    double steps = (epochs - whole) * (double)epoch_steps(job);
+    steps = ceil(steps - 1e-6); /* 9.9 is a little more, or less, than 9.9 */
+    return (uint64_t)(whole * count + fmin(fmax(steps, 0) * (double)job->batch, count));
+}
+
+uint64_t recipe_epochs(const struct job *job)
+{
+    return (recipe_samples(job) + job->train.count - 1) / job->train.count;
+}
+
+uint64_t recipe_steps(const struct job *job)
+{
+    uint64_t samples = recipe_samples(job), count = job->train.count;
+    return samples / count * epoch_steps(job) + (samples % count + job->batch - 1) / job->batch;
+}
+
+/* When what goes on until the end ends. */
+static double schedule_epochs(const struct job *job)
+{
+    const struct config *c = job->config;
+    return c->train.schedule_epochs > 0 ? c->train.schedule_epochs
+           : job->has_data              ? (double)recipe_samples(job) / (double)job->train.count
+                                        : c->train.epochs;
+}
+
+static double schedule_steps(const struct job *job)
+{
+    double epochs = job->config->train.schedule_epochs;
+    return !job->has_data ? 0 : epochs > 0 ? epochs * (double)epoch_steps(job) : (double)recipe_steps(job);
 }
 
 struct average_settings recipe_average(const struct job *job)
@@ -25,7 +54,8 @@ struct average_settings recipe_average(const struct job *job)
         .lookahead = c->train.lookahead,
         .alpha = c->train.lookahead_alpha,
         .power = c->train.lookahead_power,
-        .steps = schedule_epochs(c) * (double)epoch_steps(job),
+        .steps = schedule_steps(job),
+        .buffers = c->train.lookahead_buffers,
     };
 }
 
@@ -66,7 +96,7 @@ struct schedule recipe_schedule(const struct job *job)
         .kind = kinds[c->train.schedule],
         .rate = c->train.lr * scale,
         .epoch_size = (double)job->train.count,
-        .epochs = schedule_epochs(c),
+        .epochs = schedule_epochs(job),
         .warmup_epochs = c->train.warmup,
         .warmup_factor = c->train.warmup_factor,
         .step_epochs = c->train.step_epochs,
@@ -121,6 +151,9 @@ enum status recipe_class_weights(const struct job *job, float **weights)
     if (!softmax && (c->train.label_smoothing > 0 || c->train.class_weights[0]))
         return status_set(STATUS_USAGE, "%s: train.%s is for networks that end in softmax", c->path,
                           c->train.label_smoothing > 0 ? "label_smoothing" : "class_weights");
+    if (c->augment.mixup > 0 && (!softmax || c->train.class_weights[0]))
+        return status_set(STATUS_USAGE, "%s: augment.mixup is for networks that end in softmax%s", c->path,
+                          softmax ? ", without train.class_weights" : "");
     if (!c->train.class_weights[0] || (balanced && !job->has_data))
         return STATUS_OK;
     double *values = malloc(outputs * sizeof *values);

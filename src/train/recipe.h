@@ -5,6 +5,12 @@
 #include "core/schedule.h"
 #include "train/job.h"
 
+/* The length of the run, where there is data: train.epochs, whose last one is cut short after a step where
+ * they are no whole number. In training samples, in steps, and in epochs that are begun. */
+uint64_t recipe_samples(const struct job *job);
+uint64_t recipe_steps(const struct job *job);
+uint64_t recipe_epochs(const struct job *job);
+
 struct optimizer_settings recipe_optimizer(const struct job *job);
 struct schedule recipe_schedule(const struct job *job);
 struct average_settings recipe_average(const struct job *job);

@@ -159,21 +159,27 @@ static enum status start_thread(struct saver *s)
 }
 
 enum status saver_create(struct saver *s, const char *folder, struct claim *claim,
-                         const struct network *network, size_t slot_count, size_t keep, const char *good)
+                         const struct network *network, const struct checkpoint_slot *slots,
+                         size_t slot_count, size_t keep, const char *good)
 {
     size_t bytes = network->parameter_count * sizeof(float),
-           buffer_bytes = network->buffer_count * sizeof(float);
+           buffer_bytes = network->buffer_count * sizeof(float), buffers = 1;
+    for (size_t i = 0; i < slot_count; i++)
+        buffers += slots[i].buffers != NULL;
     *s = (struct saver){.folder = folder, .claim = claim, .keep = keep, .network = *network};
     snprintf(s->good, sizeof s->good, "%s", good);
     enum status status =
-        arena_create(&s->arena, (1 + slot_count) * arena_round(bytes) + arena_round(buffer_bytes),
+        arena_create(&s->arena, (1 + slot_count) * arena_round(bytes) + buffers * arena_round(buffer_bytes),
                      "the copy of the weights for checkpoints");
     if (status)
         return status;
     s->network.parameters = arena_alloc(&s->arena, bytes);
     s->network.buffers = arena_alloc(&s->arena, buffer_bytes);
-    for (size_t i = 0; i < slot_count; i++)
+    for (size_t i = 0; i < slot_count; i++) {
         s->slots[i].values = arena_alloc(&s->arena, bytes);
+        if (slots[i].buffers)
+            s->slots[i].buffers = arena_alloc(&s->arena, buffer_bytes);
+    }
     status = start_thread(s);
     if (status)
         saver_destroy(s);
@@ -206,6 +212,8 @@ static void copy_content(struct saver *s, const struct checkpoint_content *conte
     for (size_t i = 0; i < content->slot_count; i++) {
         s->slots[i].name = content->slots[i].name;
         copy(s->slots[i].values, content->slots[i].values, count, threads);
+        if (s->slots[i].buffers)
+            copy(s->slots[i].buffers, content->slots[i].buffers, s->network.buffer_count, threads);
     }
     s->progress = *content->progress;
     s->content = *content;

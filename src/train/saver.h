@@ -63,11 +63,13 @@ struct saver {
 };
 
 /* Takes the memory and starts the thread; nothing is done to the folder. `network` is bound, and with
- * `folder` and `claim` (NULL: nobody else writes there) borrowed; `slot_count` arrays go with its parameters;
+ * `folder` and `claim` (NULL: nobody else writes there) borrowed; `slots` say which
+ * arrays go with its parameters and buffers;
  * `good`: the checkpoint that the run goes on from, "": none. `saver` must not be moved afterwards.
  * saver_destroy finishes what was begun, and frees; it does nothing to one that is zero. */
 enum status saver_create(struct saver *saver, const char *folder, struct claim *claim,
-                         const struct network *network, size_t slot_count, size_t keep, const char *good);
+                         const struct network *network, const struct checkpoint_slot *slots,
+                         size_t slot_count, size_t keep, const char *good);
 void saver_destroy(struct saver *saver);
 
 /* STATUS_CHECKPOINT: the thread found that the folder is another start's now. It writes nothing any more, and

@@ -3,6 +3,8 @@
 #include "core/log.h"
 #include "dist/replicas.h"
 #include "io/digest.h"
+#include "train/recipe.h"
+#include "train/whiten.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -19,11 +21,13 @@ static size_t list_slots(const struct state *s, struct checkpoint_slot slots[SAV
     const struct optimizer *optimizer = s->optimizer;
     const struct average *average = s->average;
     for (; count < optimizer->ops->slot_count; count++)
-        slots[count] = (struct checkpoint_slot){optimizer->ops->slot_names[count], optimizer->slots[count]};
+        slots[count] =
+            (struct checkpoint_slot){optimizer->ops->slot_names[count], optimizer->slots[count], NULL};
     if (average->ema)
-        slots[count++] = (struct checkpoint_slot){"trained", average->ema};
+        slots[count++] = (struct checkpoint_slot){"trained", average->ema, NULL};
     if (average->slow)
-        slots[count++] = (struct checkpoint_slot){average->ema ? "slow" : "trained", average->slow};
+        slots[count++] =
+            (struct checkpoint_slot){average->ema ? "slow" : "trained", average->slow, average->slow_buffers};
     return count;
 }
 
@@ -32,15 +36,19 @@ static enum status share(struct state *s, enum status status)
 {
     const struct comm *comm = s->job->comm;
     struct checkpoint_slot slots[SAVER_SLOTS_MAX];
-    size_t bytes = s->network->parameter_count * sizeof(float), slot_count = list_slots(s, slots);
+    size_t bytes = s->network->parameter_count * sizeof(float),
+           buffer_bytes = s->network->buffer_count * sizeof(float), slot_count = list_slots(s, slots);
     status = comm_agree(comm, status);
     if (status)
         return status;
     comm_broadcast(comm, 0, &s->progress, sizeof s->progress);
     comm_broadcast(comm, 0, s->network->parameters, bytes);
-    comm_broadcast(comm, 0, s->network->buffers, s->network->buffer_count * sizeof(float));
-    for (size_t i = 0; i < slot_count; i++)
+    comm_broadcast(comm, 0, s->network->buffers, buffer_bytes);
+    for (size_t i = 0; i < slot_count; i++) {
         comm_broadcast(comm, 0, slots[i].values, bytes);
+        if (slots[i].buffers)
+            comm_broadcast(comm, 0, slots[i].buffers, buffer_bytes);
+    }
     return STATUS_OK;
 }
 
@@ -130,7 +138,7 @@ static enum status read_checkpoint(struct state *s, const struct start *start)
 
 static enum status restore(struct state *s, const struct start *start)
 {
-    size_t epochs = s->job->config->train.epochs;
+    uint64_t epochs = recipe_epochs(s->job);
     average_exchange(s->average, s->network);
     enum status status = share(s, s->job->comm->rank == 0 ? read_checkpoint(s, start) : STATUS_OK);
     average_exchange(s->average, s->network);
@@ -138,9 +146,9 @@ static enum status restore(struct state *s, const struct start *start)
         return status;
     snprintf(s->checkpoint, sizeof s->checkpoint, "%s", start->checkpoint);
     if (s->progress.epoch < epochs)
-        log_print("resuming from %s: step %llu, epoch %llu of %zu\n%s\n", start->checkpoint,
-                  (unsigned long long)s->progress.step, (unsigned long long)s->progress.epoch + 1, epochs,
-                  start->changes);
+        log_print("resuming from %s: step %llu, epoch %llu of %llu\n%s\n", start->checkpoint,
+                  (unsigned long long)s->progress.step, (unsigned long long)s->progress.epoch + 1,
+                  (unsigned long long)epochs, start->changes);
     return STATUS_OK;
 }
 
@@ -164,7 +172,7 @@ static enum status begin(struct state *s, const struct start *start)
     s->progress = (struct progress){
         .seed = c->run.seed, .shards = s->job->shards, .batch = c->train.batch, .best_metric = NAN};
     network_init(s->network, c->run.seed);
-    enum status status = STATUS_OK;
+    enum status status = start->checkpoint[0] ? STATUS_OK : whiten_network(s->job);
     if (start->checkpoint[0])
         status = share(s, s->job->comm->rank == 0 ? checkpoint_read_model(start->checkpoint, s->network)
                                                   : STATUS_OK);
@@ -191,7 +199,7 @@ enum status state_create(struct state *s, struct job *job, struct optimizer *opt
     if (!status)
         status = begin(s, start);
     if (!status && job->comm->rank == 0)
-        status = saver_create(&s->saver, c->run.output, s->claim, s->network, list_slots(s, slots),
+        status = saver_create(&s->saver, c->run.output, s->claim, s->network, slots, list_slots(s, slots),
                               c->checkpoint.keep, s->checkpoint);
     return comm_agree(job->comm, status);
 }
@@ -275,7 +283,7 @@ enum status state_load(const struct comm *comm, const char *path, struct network
 static uint64_t layer_digest(const struct state *s, const struct layer *layer)
 {
     struct checkpoint_slot slots[SAVER_SLOTS_MAX];
-    uint64_t digests[2 + SAVER_SLOTS_MAX];
+    uint64_t digests[2 + 2 * SAVER_SLOTS_MAX];
     size_t floats = 0, buffered = 0, slot_count = list_slots(s, slots), count = 0;
     for (size_t p = 0; p < layer->parameter_count; p++)
         floats += layer->parameters[p].count;
@@ -287,9 +295,11 @@ static uint64_t layer_digest(const struct state *s, const struct layer *layer)
         const float *array = i == 0 ? s->network->parameters : slots[i - 1].values;
         digests[count++] = digest_bytes(array + layer->parameters[0].offset, floats * sizeof *array);
     }
-    if (buffered)
-        digests[count++] =
-            digest_bytes(s->network->buffers + layer->buffers[0].offset, buffered * sizeof(float));
+    for (size_t i = 0; buffered && i <= slot_count; i++) {
+        const float *array = i == 0 ? s->network->buffers : slots[i - 1].buffers;
+        if (array)
+            digests[count++] = digest_bytes(array + layer->buffers[0].offset, buffered * sizeof *array);
+    }
     return digest_bytes(digests, count * sizeof *digests);
 }
 

@@ -1,6 +1,7 @@
 #include "train/step.h"
 
 #include "core/denormals.h"
+#include "core/mixup.h"
 #include "dist/watch.h"
 
 #include <math.h>
@@ -26,7 +27,7 @@ enum status step_create(struct step *step, struct network *network, struct optim
     size_t levels = tree_sum_levels(step->owned.count), count = step_array_size(network);
     size_t outputs = network_outputs(network);
     size_t bytes = levels * arena_round(count * sizeof(float)) +
-                   arena_round(network->batch * sizeof(int32_t)) +
+                   2 * arena_round(network->batch * sizeof(int32_t)) +
                    arena_round(network->batch * outputs * sizeof(float));
     enum status status = comm_agree(comm, arena_create(&step->arena, bytes, "gradients"));
     if (status)
@@ -35,6 +36,7 @@ enum status step_create(struct step *step, struct network *network, struct optim
     for (size_t i = 0; i < levels; i++)
         step->sum.levels[i] = arena_alloc(&step->arena, count * sizeof(float));
     step->classes = arena_alloc(&step->arena, network->batch * sizeof(int32_t));
+    step->others = arena_alloc(&step->arena, network->batch * sizeof(int32_t));
     step->values = arena_alloc(&step->arena, network->batch * outputs * sizeof(float));
     return reducer_create(&step->reducer, comm, settings->allreduce, settings->shards, count,
                           settings->bucket, settings->overlap, denormals_flush);
@@ -50,8 +52,23 @@ void step_destroy(struct step *step)
 /* Of the shard in hand. */
 static struct labels step_labels(const struct step *step)
 {
-    return (struct labels){step->classes, step->values, step->settings.class_weights,
-                           step->settings.label_smoothing};
+    return (struct labels){step->classes,
+                           step->values,
+                           step->settings.class_weights,
+                           step->settings.label_smoothing,
+                           step->settings.mixup > 0 ? step->others : NULL,
+                           step->share};
+}
+
+/* The samples of the shard in hand. */
+static void blend(struct step *step, size_t shard, uint64_t number, size_t n)
+{
+    const struct network *network = step->network;
+    if (step->settings.mixup <= 0)
+        return;
+    step->share = mixup_share(step->settings.mixup, step->settings.seed, (uint32_t)shard, (uint32_t)number);
+    mixup_blend(network->x, n, shape_count(network->input), step->share, network->threads);
+    mixup_partners(step->classes, n, step->others);
 }
 
 struct pass step_forward(struct step *step, size_t shard, struct range samples, uint64_t number, size_t batch,
@@ -60,6 +77,7 @@ struct pass step_forward(struct step *step, size_t shard, struct range samples, 
     struct network *network = step->network;
     watch_enter(step->watch, WATCH_READ);
     source(user, samples.first, samples.count, network->x, step->classes, step->values);
+    blend(step, shard, number, samples.count);
     struct pass pass = network_pass(network, samples.count);
     pass.training = true;
     pass.seed = step->settings.seed;

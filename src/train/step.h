@@ -30,7 +30,8 @@ struct step_settings {
     const struct allreduce_ops *allreduce;
     size_t bucket; /* floats */
     enum overlap overlap;
-    float label_smoothing;      /* as struct labels has them */
+    double mixup;          /* alpha of core/mixup.h; 0: samples are not blended; else class_weights NULL */
+    float label_smoothing; /* as struct labels has them */
     const float *class_weights; /* (outputs), borrowed; NULL: all 1 */
 };
 
@@ -49,6 +50,8 @@ struct step {
     struct tree_sum sum;
     struct reducer reducer;
     int32_t *classes; /* labels of one shard: (network->batch) */
+    int32_t *others;  /* and of those that its samples are blended with: (network->batch) */
+    float share;      /* that they keep of themselves */
     float *values;    /* (network->batch, outputs) */
 };
 

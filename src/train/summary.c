@@ -7,9 +7,11 @@
 #include "core/text.h"
 #include "dist/shard.h"
 #include "io/augment.h"
+#include "io/tta.h"
 #include "train/recipe.h"
 #include "train/step.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,7 +110,7 @@ static void print_augment(const struct config *c)
 {
     static const char *const flips[] = {"", ", flipped at random", ", flipped in turns"};
     if (!c->augment.flip && !c->augment.pad && !c->augment.cutout && c->augment.brightness <= 0 &&
-        c->augment.contrast <= 0)
+        c->augment.contrast <= 0 && c->augment.mixup <= 0)
         return;
     log_print("  augment       anew in every epoch%s", flips[c->augment.flip]);
     if (c->augment.pad)
@@ -120,7 +122,27 @@ static void print_augment(const struct config *c)
         log_print(", contrast %g", c->augment.contrast);
     if (c->augment.cutout)
         log_print(", cutout %zu", c->augment.cutout);
+    if (c->augment.mixup > 0)
+        log_print(", blended in pairs (%g)", c->augment.mixup);
     log_print("\n");
+}
+
+/* Nothing where every epoch ends with a test of the images as they are. */
+static void print_evaluation(const struct config *c)
+{
+    static const char *const views[] = {[TTA_NONE] = "images as they are",
+                                        [TTA_FLIP] = "mean of 2 views: the image and its mirror image",
+                                        [TTA_FLIP_SHIFT] =
+                                            "mean of 6 views: the image, its mirror image, and both "
+                                            "moved by a pixel"};
+    if (c->evaluation.tta == TTA_NONE && c->evaluation.every == 1)
+        return;
+    log_print("  evaluation    ");
+    if (c->evaluation.every > 1)
+        log_print("every %zu epochs, ", c->evaluation.every);
+    else if (c->evaluation.every == 0)
+        log_print("after the last epoch, ");
+    log_print("%s\n", views[c->evaluation.tta]);
 }
 
 /* "1 rank with 4 threads on host", "16 ranks with 3 to 4 threads on 4 hosts" */
@@ -249,11 +271,21 @@ static void print_optimizer(const struct summary_run *run)
     if (c->train.ema > 0)
         log_print(", moving average %g", c->train.ema);
     if (c->train.lookahead > 0)
-        log_print(", lookahead %zu by %g", c->train.lookahead, c->train.lookahead_alpha);
+        log_print(", lookahead %zu by %g%s", c->train.lookahead, c->train.lookahead_alpha,
+                  c->train.lookahead_buffers ? " with running statistics" : "");
     if (c->train.label_smoothing > 0)
         log_print(", labels smoothed by %g", c->train.label_smoothing);
     if (c->train.class_weights[0])
         log_print(", classes weighted");
+    log_print("\n");
+}
+
+/* Steps where a part of an epoch leaves them to be asked for. */
+static void print_epochs(const struct summary_run *run)
+{
+    log_print("  epochs        %.12g", run->config->train.epochs);
+    if (run->train && run->config->train.epochs != floor(run->config->train.epochs))
+        log_print(" (%llu steps)", (unsigned long long)run->steps);
     log_print("\n");
 }
 
@@ -268,12 +300,13 @@ void summary_print_run(const struct summary_run *run)
               build_version());
     print_data(run);
     print_augment(c);
+    print_evaluation(c);
     print_batch(run);
     if (run->comm->size > 1) {
         print_shards(run);
         print_gradients(run);
     }
-    log_print("  epochs        %zu\n", c->train.epochs);
+    print_epochs(run);
     print_optimizer(run);
     double copy = 4.0 * (double)run->network->parameter_count *
                   (double)(1 + optimizer_types[c->train.optimizer]->slot_count + (c->train.ema > 0) +

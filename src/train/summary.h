@@ -20,6 +20,7 @@ struct summary_run {
     const struct placement *placement;
     const struct network *network;
     const struct dataset_split *train, *test; /* NULL: none */
+    uint64_t steps;                           /* of the run, where there is data */
     size_t batch, shards, shard_size;
     size_t memory; /* bytes of activations and workspace */
     size_t gradient_arrays;

@@ -29,7 +29,8 @@ struct trainer {
     struct job *job;
     const struct config *config;
     struct start *start;
-    uint64_t steps; /* 0: to the end */
+    uint64_t steps;           /* 0: to the end */
+    uint64_t samples, epochs; /* recipe_samples and recipe_epochs: of all starts together */
     const char *config_text;
     struct optimizer optimizer;
     struct average average;
@@ -62,6 +63,13 @@ static void read_clock(struct trainer *t)
 static uint64_t samples_now(const struct trainer *t)
 {
     return t->progress->epoch * t->job->train.count + t->progress->epoch_sum.samples;
+}
+
+/* Of the running epoch, which may be the last one, cut short. */
+static uint64_t epoch_samples(const struct trainer *t)
+{
+    uint64_t count = t->job->train.count, left = t->samples - t->progress->epoch * count;
+    return left < count ? left : count;
 }
 
 /* Learning rate of the next step. */
@@ -132,9 +140,8 @@ static void show_progress(struct trainer *t, size_t position)
     read_clock(t);
     double seconds = t->progress->seconds - t->seconds_before;
     double rate = (double)(t->progress->samples_seen - t->samples_at_start) / fmax(seconds, 1e-9);
-    double all = (double)t->config->train.epochs * (double)t->job->train.count;
     display_step(&t->display, t->progress->epoch, position / t->job->batch, t->progress->epoch_sum, rate,
-                 (all - (double)samples_now(t)) / rate);
+                 ((double)t->samples - (double)samples_now(t)) / rate);
 }
 
 /* No more steps are to be taken, though the epoch may not be over. */
@@ -207,11 +214,11 @@ static bool stop_asked(void *user)
 /* Steps from where the epoch stands to its end, or to the last step wanted. */
 static enum status run_steps(struct trainer *t)
 {
-    size_t count = t->job->train.count, batch = t->job->batch;
+    size_t count = t->job->train.count, batch = t->job->batch, end = epoch_samples(t);
     size_t position = t->progress->epoch_sum.samples;
     t->steps_started = clock_seconds();
     const size_t *samples = order_of_epoch(&t->order, t->progress->epoch);
-    while (position < count && !steps_done(t)) {
+    while (position < end && !steps_done(t)) {
         size_t n = count - position < batch ? count - position : batch;
         double rate = rate_now(t);
         struct batch_source source = {t, samples + position};
@@ -230,7 +237,7 @@ static enum status run_steps(struct trainer *t)
         t->progress->epoch_sum = loss_add(t->progress->epoch_sum, result.loss);
         show_progress(t, position);
         enum status status = compare_replicas(t);
-        if (!status && position < count && !steps_done(t) && step_due(t))
+        if (!status && position < end && !steps_done(t) && step_due(t))
             status = save(t, false, false);
         if (status)
             return status;
@@ -249,16 +256,25 @@ static bool note_best(struct progress *progress, struct loss_sum test)
     return true;
 }
 
+/* Whether the running epoch ends with a test. */
+static bool test_due(const struct trainer *t)
+{
+    size_t every = t->config->evaluation.every;
+    uint64_t number = t->progress->epoch + 1;
+    return t->job->has_test && (number == t->epochs || (every && number % every == 0));
+}
+
 /* The test data's loss at the end of an epoch. Not, where the run is to stop: the epoch then stays open. With
  * the weights to use. */
 static enum status test_epoch(struct trainer *t, struct loss_sum *test)
 {
     *test = (struct loss_sum){0};
-    if (!t->job->has_test || t->stop)
+    if (!test_due(t) || t->stop)
         return STATUS_OK;
     average_exchange(&t->average, &t->job->network);
-    enum status status = evaluation_run_until(&t->job->network, t->job->comm, &t->job->test,
-                                              job_normalization(t->job), stop_asked, t, &t->stop, test);
+    const struct evaluation_data data = {&t->job->test, job_normalization(t->job), job_tta(t->job)};
+    enum status status =
+        evaluation_run_until(&t->job->network, t->job->comm, &data, stop_asked, t, &t->stop, test);
     average_exchange(&t->average, &t->job->network);
     return status || t->stop || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
 }
@@ -266,8 +282,9 @@ static enum status test_epoch(struct trainer *t, struct loss_sum *test)
 /* Of the epoch's last step, also where an earlier start took it. */
 static double last_rate(const struct trainer *t)
 {
-    size_t rest = t->job->train.count % t->job->batch;
-    return schedule_rate(&t->schedule, samples_now(t) - (rest ? rest : t->job->batch));
+    size_t count = t->job->train.count, batch = t->job->batch;
+    size_t last = t->progress->epoch_sum.samples == count && count % batch ? count % batch : batch;
+    return schedule_rate(&t->schedule, samples_now(t) - last);
 }
 
 /* Of the epoch's steps in this start; where an earlier one took them all, of the epoch so far. */
@@ -280,7 +297,6 @@ static double epoch_speed(const struct trainer *t)
 
 static enum status finish_epoch(struct trainer *t)
 {
-    const struct config *c = t->config;
     struct progress *p = t->progress;
     struct loss_sum test;
     double images_per_s = epoch_speed(t), rate = last_rate(t);
@@ -288,7 +304,7 @@ static enum status finish_epoch(struct trainer *t)
     if (status)
         return status;
     read_clock(t);
-    if (t->stop && t->job->has_test)
+    if (t->stop && test_due(t))
         return save(t, false, true);
     bool best = note_best(p, test);
     p->epoch++;
@@ -300,7 +316,7 @@ static enum status finish_epoch(struct trainer *t)
     t->epoch_started = clock_seconds();
     t->epoch_samples_at_start = 0;
     display_epoch(&t->display, p->epoch, p->step, row.train, test, rate, images_per_s, shown, best);
-    bool last = p->epoch == c->train.epochs || steps_done(t);
+    bool last = p->epoch == t->epochs || steps_done(t);
     if (t->job->comm->rank == 0) /* first: what a resumed run repeats, it drops from the file */
         status = saver_add_row(&t->state.saver, &row);
     status = comm_agree(t->job->comm, status);
@@ -313,9 +329,9 @@ static enum status run_epochs(struct trainer *t)
 {
     enum status status = STATUS_OK;
     uint64_t first = t->progress->step;
-    while (!status && t->progress->epoch < t->config->train.epochs && !steps_done(t)) {
+    while (!status && t->progress->epoch < t->epochs && !steps_done(t)) {
         status = run_steps(t);
-        if (!status && t->progress->epoch_sum.samples == t->job->train.count)
+        if (!status && t->progress->epoch_sum.samples >= epoch_samples(t))
             status = finish_epoch(t);
         else if (!status)
             status = save(t, false, true);
@@ -328,8 +344,8 @@ static enum status run_epochs(struct trainer *t)
     }
     if (t->progress->step == first)
         log_print(
-            "nothing to do: %llu steps and %llu of %zu epochs are done; a larger train.epochs goes on\n",
-            (unsigned long long)first, (unsigned long long)t->progress->epoch, t->config->train.epochs);
+            "nothing to do: %llu steps and %llu of %llu epochs are done; a larger train.epochs goes on\n",
+            (unsigned long long)first, (unsigned long long)t->progress->epoch, (unsigned long long)t->epochs);
     return STATUS_OK;
 }
 
@@ -337,7 +353,7 @@ static void print_end(struct trainer *t)
 {
     char seconds[32];
     display_clear(&t->display);
-    log_print("\n%s after %llu steps, %s", t->progress->epoch < t->config->train.epochs ? "stopped" : "done",
+    log_print("\n%s after %llu steps, %s", t->progress->epoch < t->epochs ? "stopped" : "done",
               (unsigned long long)t->progress->step, text_seconds(seconds, t->progress->seconds));
     if (isfinite(t->progress->best_metric))
         log_print("; best test %s %.4f at step %llu", t->progress->best_metric < 0 ? "loss" : "accuracy",
@@ -361,12 +377,15 @@ static enum status prepare(struct trainer *t)
     struct average_settings average = recipe_average(job);
     struct step_settings step = job_step_settings(job);
     t->schedule = recipe_schedule(job);
+    t->samples = recipe_samples(job);
+    t->epochs = recipe_epochs(job);
     enum status status = job_bind(job, true);
     if (!status)
         status = optimizer_create(&t->optimizer, optimizer_types[c->train.optimizer], &settings,
                                   job->network.parameter_count);
     if (!status)
-        status = average_create(&t->average, &average, job->network.parameter_count);
+        status =
+            average_create(&t->average, &average, job->network.parameter_count, job->network.buffer_count);
     if (!status)
         status = order_create(&t->order, job->train.count, c->run.seed, c->data.shuffle);
     status = comm_agree(job->comm, status);
@@ -427,12 +446,12 @@ enum status trainer_run(struct job *job, struct start *start, const char *config
     if (status)
         goto done;
     find_deadline(&t, limit);
-    display_create(&t.display, job->config->train.epochs, (job->train.count + job->batch - 1) / job->batch);
+    display_create(&t.display, t.epochs, (job->train.count + job->batch - 1) / job->batch);
     t.started = t.epoch_started = t.saved = clock_seconds();
     status = run_epochs(&t);
     if (!status)
         print_end(&t);
-    if (!status && t.stop && t.progress->epoch < job->config->train.epochs)
+    if (!status && t.stop && t.progress->epoch < t.epochs)
         status = stopped(&t);
 done:
     state_destroy(&t.state);

@@ -45,13 +45,15 @@ static enum status setup(struct fixture *f, struct start *start, const char *fol
     snprintf(f->config.run.output, sizeof f->config.run.output, "%s", folder);
     f->job =
         (struct job){.comm = &mpi_group_comm, .config = &f->config, .batch = 8, .shards = 4, .threads = 1};
-    f->job.train = (struct dataset_split){.digest = 99, .normalization = {true, 2, f->mean, f->std}};
+    f->job.train =
+        (struct dataset_split){.count = 1000, .digest = 99, .normalization = {true, 2, f->mean, f->std}};
     network_must_plan(&f->job.network, image, network_lines);
     assert_done(network_bind(&f->job.network, 2, true, 1));
     assert_done(
         optimizer_create(&f->optimizer, optimizer_types[0], &settings, f->job.network.parameter_count));
-    const struct average_settings average = {.ema = 0.9, .lookahead = 2, .alpha = 0.5};
-    assert_done(average_create(&f->average, &average, f->job.network.parameter_count));
+    const struct average_settings average = {.ema = 0.9, .lookahead = 2, .alpha = 0.5, .buffers = true};
+    assert_done(
+        average_create(&f->average, &average, f->job.network.parameter_count, f->job.network.buffer_count));
     return state_create(&f->state, &f->job, &f->optimizer, &f->average, start);
 }
 

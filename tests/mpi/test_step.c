@@ -257,10 +257,10 @@ static void test_evaluation(void **state)
                                       .images = f.x,
                                       .outputs = OUTPUTS,
                                       .classes = f.classes};
+        const struct evaluation_data data = {&split, &normalization, (enum tta)(batch / 2 % 3)};
         assert_done(network_bind(&f.network, batch, false, 1));
-        assert_done(evaluation_run(&f.network, &alone, &split, &normalization, &one, truth, NULL));
-        assert_done(
-            evaluation_run(&f.network, &mpi_group_comm, &split, &normalization, &many, confusion, NULL));
+        assert_done(evaluation_run(&f.network, &alone, &data, &one, truth, NULL));
+        assert_done(evaluation_run(&f.network, &mpi_group_comm, &data, &many, confusion, NULL));
         assert_int_equal(many.samples, BATCH);
         assert_true(many.loss == one.loss && many.hits == one.hits && many.tries == one.tries);
         assert_memory_equal(confusion, truth, sizeof truth);
@@ -304,13 +304,14 @@ static void test_stopped_evaluation(void **state)
             struct asked asked = {rank, 0, when};
             struct loss_sum one, many;
             bool stopped;
-            assert_done(evaluation_run_until(&f.network, &mpi_group_comm, &split, &normalization, ask, &asked,
-                                             &stopped, &many));
+            const struct evaluation_data data = {&split, &normalization, TTA_NONE};
+            assert_done(
+                evaluation_run_until(&f.network, &mpi_group_comm, &data, ask, &asked, &stopped, &many));
             assert_int_equal(stopped, when < votes);
             assert_int_equal(asked.votes, when < votes ? when + 1 : votes);
             if (stopped)
                 continue;
-            assert_done(evaluation_run(&f.network, &alone, &split, &normalization, &one, NULL, NULL));
+            assert_done(evaluation_run(&f.network, &alone, &data, &one, NULL, NULL));
             assert_true(many.loss == one.loss && many.hits == one.hits && many.samples == one.samples);
         }
     teardown(&f);

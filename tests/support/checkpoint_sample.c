@@ -28,7 +28,7 @@ void sample_create(struct sample *sample, uint64_t seed)
                       "fc1 = dense units=10 bias=no\nout = softmax");
     assert_done(network_bind(network, 2, false, 1));
     array_fill(network->parameters, network->parameter_count, seed);
-    sample->momentum = (struct checkpoint_slot){"momentum", array_floats(network->parameter_count)};
+    sample->momentum = (struct checkpoint_slot){"momentum", array_floats(network->parameter_count), NULL};
     array_fill(sample->momentum.values, network->parameter_count, seed + 1000);
     sample->progress = (struct progress){
         .step = 123,

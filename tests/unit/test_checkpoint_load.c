@@ -323,8 +323,8 @@ static void test_no_file(void **state)
                    NULL);
 }
 
-/* Running statistics stand beside the weights, but not among the optimizer's slots; PyTorch's counter of
- * batches may stand there too. */
+/* Running statistics stand beside the weights, and among the optimizer's slots in those only that have some;
+ * PyTorch's counter of batches may stand there too. */
 static void test_buffers(void **state)
 {
     (void)state;
@@ -337,16 +337,29 @@ static void test_buffers(void **state)
         array_fill(both[i]->parameters, both[i]->parameter_count, i);
         array_fill(both[i]->buffers, both[i]->buffer_count, i + 2);
     }
-    struct checkpoint_slot slot = {"momentum", array_floats(out.parameter_count)};
-    array_fill(slot.values, out.parameter_count, 9);
+    size_t count = out.parameter_count, buffer_count = out.buffer_count;
+    struct checkpoint_slot slots[] = {{"momentum", array_floats(count), NULL},
+                                      {"trained", array_floats(count), array_floats(buffer_count)}},
+                           back[] = {{"momentum", array_floats(count), NULL},
+                                     {"trained", array_floats(count), array_floats(buffer_count)}};
+    array_fill(slots[0].values, count, 9);
+    array_fill(slots[1].values, count, 10);
+    array_fill(slots[1].buffers, buffer_count, 11);
     struct checkpoint_content content = sample.content;
     char path[1024];
     content.network = &out;
-    content.slots = &slot;
+    content.slots = slots;
+    content.slot_count = 2;
     assert_done(checkpoint_write(scratch_path(""), &content, false, path));
     assert_done(checkpoint_verify(path));
     assert_done(checkpoint_read_model(path, &in));
-    assert_done(checkpoint_read_slots(path, &in, &slot, 1));
+    assert_done(checkpoint_read_slots(path, &in, back, 2));
+    assert_same_bits("momentum", back[0].values, slots[0].values, count);
+    assert_same_bits("trained", back[1].values, slots[1].values, count);
+    assert_same_bits("trained buffers", back[1].buffers, slots[1].buffers, buffer_count);
+    assert_failure(checkpoint_read_slots(
+                       path, &in, (struct checkpoint_slot[]){back[0], {"trained", back[1].values, NULL}}, 2),
+                   STATUS_CHECKPOINT, "/optimizer/trained/b.0/running_mean is superfluous", NULL);
     assert_same_bits("parameters", in.parameters, out.parameters, out.parameter_count);
     assert_same_bits("buffers", in.buffers, out.buffers, out.buffer_count);
 
@@ -364,7 +377,12 @@ static void test_buffers(void **state)
     assert_failure(checkpoint_read_model(path, &in), STATUS_CHECKPOINT, "/model/b.0/running_var is missing",
                    NULL);
     assert_true(in.buffers[0] == 7);
-    free(slot.values);
+    for (size_t i = 0; i < 2; i++) {
+        free(slots[i].values);
+        free(slots[i].buffers);
+        free(back[i].values);
+        free(back[i].buffers);
+    }
     network_destroy(&out);
     network_destroy(&in);
 }

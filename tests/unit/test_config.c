@@ -1,5 +1,6 @@
 #include "io/augment.h"
 #include "io/config.h"
+#include "io/tta.h"
 
 #include "support/full_config.h"
 #include "support/scratch.h"
@@ -51,9 +52,13 @@ static void every_key(void **state)
     assert_false(config.data.shuffle || config.data.share);
     assert_true(config.augment.flip == AUGMENT_FLIP_ALTERNATE && config.augment.pad == 2 &&
                 config.augment.padding == AUGMENT_PAD_REFLECT && config.augment.cutout == 3);
-    assert_true(config.augment.brightness == 0.25 && config.augment.contrast == 0.5);
+    assert_true(config.augment.brightness == 0.25 && config.augment.contrast == 0.5 &&
+                config.augment.mixup == 0.25);
+    assert_int_equal(config.evaluation.tta, TTA_FLIP_SHIFT);
+    assert_int_equal(config.evaluation.every, 2);
     assert_true(shape_equal(config.network.input, (struct shape){8, 9, 3}));
-    assert_true(config.train.epochs == 7 && config.train.batch == 33 && config.train.optimizer == CONFIG_SGD);
+    assert_true(config.train.epochs == 6.75 && config.train.batch == 33 &&
+                config.train.optimizer == CONFIG_SGD);
     assert_true(config.train.lr == 0.30000000000000004 && config.train.momentum == 0.95 &&
                 config.train.nesterov);
     assert_true(config.train.weight_decay == 5e-4 && config.train.clip_norm == 2.5);
@@ -80,9 +85,9 @@ static void every_key(void **state)
     assert_int_equal(config.network.line_count, 4);
     assert_string_equal(config.network.lines[0].name, "conv1");
     assert_string_equal(config.network.lines[0].text, "conv2d filters=8   kernel=3x5");
-    assert_string_equal(config.network.lines[0].where, "configs/a.ini:18");
+    assert_string_equal(config.network.lines[0].where, "configs/a.ini:19");
     assert_int_equal(strlen(config.network.lines[1].name), 63);
-    assert_string_equal(config.network.lines[3].where, "configs/a.ini:21");
+    assert_string_equal(config.network.lines[3].where, "configs/a.ini:22");
     config_destroy(&config);
 }
 
@@ -138,7 +143,7 @@ static void wrong_texts(void **state)
         {"x\n", "configs/a.ini:1: expected `name = value`"},
         {LAYERS "[trian]\n", "configs/a.ini:5: unknown section [trian]; did you mean `train`?"},
         {LAYERS "[hyper]\nlr = 1\n",
-         "unknown section [hyper]; there are run, data, augment, network, train, distributed"},
+         "unknown section [hyper]; there are run, data, augment, network, train, evaluation"},
         {LAYERS "[Train]\nlr = 1\n", "unknown section [Train]; did you mean `train`?"},
         {LAYERS "[train]\nepoch = 1\n",
          "configs/a.ini:6: unknown key `epoch` in [train]; did you mean `epochs`?"},
@@ -150,8 +155,8 @@ static void wrong_texts(void **state)
         {LAYERS "[train]\nlr = fast\n", "configs/a.ini:6: lr = fast: expected a number, 0 or more"},
         {LAYERS "[train]\nlr =\n", "configs/a.ini:6: lr = : expected a number"},
         {LAYERS "[train]\nlr = -1\n", "lr = -1: expected a number, 0 or more"},
-        {LAYERS "[train]\nepochs = 0\n", "epochs = 0: expected a whole number from 1 to 1000000"},
-        {LAYERS "[train]\nepochs = 1.5\n", "epochs = 1.5: expected a whole number"},
+        {LAYERS "[train]\nepochs = 0\n", "epochs = 0: expected a number from 0.001 to 1000000"},
+        {LAYERS "[train]\nepochs = few\n", "epochs = few: expected a number"},
         {LAYERS "[train]\nmomentum = 1.1\n", "momentum = 1.1: expected a number from 0 to 1"},
         {LAYERS "[train]\nnesterov = maybe\n", "nesterov = maybe: expected yes or no"},
         {LAYERS "[train]\nschedule = cosin\n", "schedule = cosin: unknown, did you mean `cosine`?"},
@@ -180,6 +185,8 @@ static void wrong_texts(void **state)
          "configs/a.ini:7: milestones = 3,10: the run ends before 10, after epochs = 10"},
         {LAYERS "[train]\noptimizer = adam_w\n", "did you mean `adamw`?"},
         {LAYERS "[train]\nbeta1 = 1\n", "beta1 = 1: expected a number from 0 to 0.999999"},
+        {LAYERS "[train]\nepochs = 2.5\nschedule = multistep\nmilestones = 2.5\n",
+         "configs/a.ini:8: milestones = 2.5: the run ends before 2.5, after epochs = 2.5"},
         {LAYERS "[train]\nepochs = 3\nwarmup = 3.5\n",
          "configs/a.ini:7: warmup = 3.5 is longer than the run, epochs = 3"},
         {LAYERS "[run]\nname = a/b\n", "configs/a.ini:6: `a/b` cannot be [run] name"},

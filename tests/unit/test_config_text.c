@@ -73,8 +73,8 @@ static void text_reads_back(void **state)
 static void every_key_reads_back(void **state)
 {
     (void)state;
-    static const char *const values[] = {"no",   "yes",  "0.7",  "3",    "4x5x6",  "step",
-                                         "tree", "text", "sqrt", "lamb", "random", "reflect"};
+    static const char *const values[] = {"no",   "yes",  "0.7",  "3",      "4x5x6",   "step",      "tree",
+                                         "text", "sqrt", "lamb", "random", "reflect", "flip,shift"};
     for (size_t i = 0; i < config_key_count; i++) {
         size_t changes = 0;
         for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
@@ -119,6 +119,7 @@ static void text_is_pleasant(void **state)
                                 "cutout     = 0\n"
                                 "brightness = 0\n"
                                 "contrast   = 0\n"
+                                "mixup      = 0\n"
                                 "\n"
                                 "[network]\n"
                                 "flat  = flatten\n"
@@ -126,7 +127,7 @@ static void text_is_pleasant(void **state)
                                 "out   = linear\n"
                                 "\n"
                                 "[train]\n"
-                                "epochs          = 10\n";
+                                "epochs            = 10\n";
     text[strlen(begin) < strlen(text) ? strlen(begin) : 0] = 0;
     assert_string_equal(text, begin);
     free(text);

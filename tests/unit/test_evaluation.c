@@ -33,10 +33,63 @@ struct fixture {
     struct dataset_split split;
     float images[COUNT * 5 * 4 * 2], mean[2], std[2];
     struct normalization normalization;
+    enum tta tta;
     int32_t classes[COUNT];
     float values[COUNT * OUTPUTS];
     double outputs[COUNT * OUTPUTS], loss;
 };
+
+/* Of n samples and their labels, what the last layer makes of `logits`, and the loss. */
+static void finish(struct fixture *f, const double *logits)
+{
+    const struct layer *last = network_last(&f->network);
+    struct pass pass = network_pass(&f->network, COUNT);
+    last->ops->reference(last, &pass, NULL, &logits, f->outputs);
+    f->loss = loss_reference(last->ops->loss, COUNT, OUTPUTS, logits, (struct labels){f->classes, f->values});
+}
+
+/* The recipe's lines: m(x) = (net(x) + net(x.flip(-1))) / 2 of the image as it is, and of its cuts from the
+ * image that is padded by reflection at (0, 0) and (2, 2). */
+static ptrdiff_t reflect(ptrdiff_t at, size_t size)
+{
+    ptrdiff_t last = (ptrdiff_t)size - 1;
+    return at < 0 ? -at : at > last ? 2 * last - at : at;
+}
+
+static void add_view(struct fixture *f, struct reference *reference, bool mirrored, ptrdiff_t cut,
+                     double weight, double *logits)
+{
+    size_t h = image.h, w = image.w, c = image.c;
+    for (size_t i = 0; i < COUNT * h * w * c; i++) {
+        size_t column = i / c % w, across = mirrored ? w - 1 - column : column;
+        size_t y = (size_t)reflect((ptrdiff_t)(i / (c * w) % h) + cut - 1, h);
+        size_t x = (size_t)reflect((ptrdiff_t)across + cut - 1, w);
+        size_t from = i / (c * w * h) * h * w * c + (y * w + x) * c + i % c;
+        reference->x[i] = ((double)f->images[from] - (double)f->mean[i % c]) / (double)f->std[i % c];
+    }
+    struct pass pass = network_pass(&f->network, COUNT);
+    reference_forward(reference, &pass, 0);
+    for (size_t i = 0; i < COUNT * OUTPUTS; i++)
+        logits[i] += weight * reference->y[f->network.layer_count - 2][i];
+}
+
+/* By the reference, what tta makes of the fixture's images. */
+static void set_tta(struct fixture *f, enum tta tta)
+{
+    struct reference reference;
+    double logits[COUNT * OUTPUTS] = {0}, centre = tta == TTA_FLIP ? 0.5 : 0.25;
+    f->tta = tta;
+    assert_done(reference_create(&reference, &f->network, COUNT));
+    for (int mirrored = 0; mirrored < 2; mirrored++) {
+        add_view(f, &reference, mirrored, 1, centre, logits);
+        if (tta == TTA_FLIP)
+            continue;
+        add_view(f, &reference, mirrored, 0, 0.125, logits);
+        add_view(f, &reference, mirrored, 2, 0.125, logits);
+    }
+    finish(f, logits);
+    reference_destroy(&reference);
+}
 
 static void setup(struct fixture *f, const char *text)
 {
@@ -82,6 +135,14 @@ static size_t truth_best(const struct fixture *f, size_t sample)
     return best;
 }
 
+static uint64_t count_hits(const struct fixture *f)
+{
+    uint64_t hits = 0;
+    for (size_t i = 0; i < COUNT; i++)
+        hits += (size_t)f->classes[i] == truth_best(f, i);
+    return hits;
+}
+
 /* Outputs and loss against the reference, with batches of every size; hits and tries as expected. */
 static void check(struct fixture *f, uint64_t hits, uint64_t tries, uint64_t *confusion)
 {
@@ -90,8 +151,8 @@ static void check(struct fixture *f, uint64_t hits, uint64_t tries, uint64_t *co
         struct loss_sum sum;
         assert_done(network_bind(&f->network, batches[b], b % 2, 1 + (int)b % 3));
         array_poison(probabilities, COUNT * OUTPUTS);
-        assert_done(evaluation_run(&f->network, &alone, &f->split, &f->normalization, &sum, confusion,
-                                   probabilities));
+        const struct evaluation_data data = {&f->split, &f->normalization, f->tta};
+        assert_done(evaluation_run(&f->network, &alone, &data, &sum, confusion, probabilities));
         assert_close("outputs", probabilities, f->outputs, COUNT * OUTPUTS, 1e-5);
         assert_int_equal(sum.samples, f->split.outputs ? COUNT : 0);
         assert_int_equal(sum.hits, hits);
@@ -151,13 +212,31 @@ static void test_without_labels(void **state)
     }
 }
 
+/* Views: other outputs than without, and those of the reference. */
+static void test_tta(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {softmax_text, linear_text};
+    for (size_t t = 0; t < 2; t++)
+        for (enum tta tta = TTA_FLIP; tta <= TTA_FLIP_SHIFT; tta++) {
+            struct fixture f;
+            setup(&f, texts[t]);
+            double plain = f.loss;
+            set_tta(&f, tta);
+            assert_true(fabs(f.loss - plain) > 1e-3 * plain);
+            check(&f, t ? 0 : count_hits(&f), t ? 0 : COUNT, NULL);
+            network_destroy(&f.network);
+        }
+}
+
 static void test_nothing_wanted_but_the_loss(void **state)
 {
     (void)state;
     struct fixture f;
     struct loss_sum sum = {.loss = 1e9, .samples = 99};
     setup(&f, softmax_text);
-    assert_done(evaluation_run(&f.network, &alone, &f.split, &f.normalization, &sum, NULL, NULL));
+    const struct evaluation_data data = {&f.split, &f.normalization, TTA_NONE};
+    assert_done(evaluation_run(&f.network, &alone, &data, &sum, NULL, NULL));
     assert_int_equal(sum.samples, COUNT);
     assert_true(fabs(sum.loss - f.loss) <= 1e-5 * f.loss);
     network_destroy(&f.network);
@@ -171,8 +250,9 @@ static void test_other_channels(void **state)
     struct loss_sum sum;
     setup(&f, softmax_text);
     f.normalization.channels = 1;
-    assert_failure(evaluation_run(&f.network, &alone, &f.split, &f.normalization, &sum, NULL, NULL),
-                   STATUS_DATA, "made.h5", "/test/images", "2 channels", "with 1", NULL);
+    const struct evaluation_data data = {&f.split, &f.normalization, TTA_NONE};
+    assert_failure(evaluation_run(&f.network, &alone, &data, &sum, NULL, NULL), STATUS_DATA, "made.h5",
+                   "/test/images", "2 channels", "with 1", NULL);
     network_destroy(&f.network);
 }
 
@@ -244,7 +324,7 @@ int main(void)
         cmocka_unit_test(test_classes),        cmocka_unit_test(test_without_classes),
         cmocka_unit_test(test_without_labels), cmocka_unit_test(test_nothing_wanted_but_the_loss),
         cmocka_unit_test(test_other_channels), cmocka_unit_test(test_matrix),
-        cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_pairs),          cmocka_unit_test(test_tta),
     };
     return cmocka_run_group_tests(tests, scratch_create, scratch_destroy);
 }

@@ -16,16 +16,20 @@ struct batch {
     enum loss_kind kind;
     size_t n, k;
     float *z, *y, *values, *weights;
-    int32_t *classes;
-    float smoothing;
+    int32_t *classes, *others;
+    float smoothing, share;
     double loss, *dz; /* of the sum over samples */
     uint64_t hits, tries;
 };
 
 static struct labels batch_labels(const struct batch *b)
 {
-    return (struct labels){
-        .classes = b->classes, .values = b->values, .weights = b->weights, .smoothing = b->smoothing};
+    return (struct labels){.classes = b->classes,
+                           .values = b->values,
+                           .weights = b->weights,
+                           .smoothing = b->smoothing,
+                           .others = b->others,
+                           .share = b->share};
 }
 
 static void truth_cross_entropy(struct batch *b, const double *z)
@@ -112,26 +116,33 @@ static void batch_destroy(struct batch *b)
     free(b->y);
     free(b->values);
     free(b->classes);
+    free(b->others);
     free(b->weights);
     free(b->dz);
 }
 
 /* torch.nn.CrossEntropyLoss(weight, label_smoothing, reduction="sum"): -log p written out, and its gradient.
- */
-static void batch_smooth(struct batch *b, bool weights, float smoothing)
+ * Of blended samples share * loss(classes) + (1 - share) * loss(others). */
+static void batch_smooth(struct batch *b, bool weights, float smoothing, float share)
 {
     double *p = array_bytes(b->n * b->k * sizeof *p), *z = array_doubles(b->z, b->n * b->k);
     naive_softmax(b->n, b->k, z, p);
     b->smoothing = smoothing;
+    b->share = share;
+    b->others = share < 1 ? array_bytes(b->n * sizeof *b->others) : NULL;
+    for (size_t i = 0; b->others && i < b->n; i++)
+        b->others[i] = b->classes[b->n - 1 - i];
     b->weights = weights ? array_floats(b->k) : NULL;
     for (size_t j = 0; weights && j < b->k; j++)
         b->weights[j] = (float)(j % 4) * 0.75f; /* also 0 */
     b->loss = 0;
     for (size_t i = 0; i < b->n; i++)
         for (size_t c = 0; c < b->k; c++) {
-            bool right = c == (size_t)b->classes[i];
-            double share = (right ? 1 - (double)smoothing : 0) + (double)smoothing / (double)b->k;
-            double w = (weights ? (double)b->weights[c] : 1) * share;
+            double right = c == (size_t)b->classes[i] ? (double)share : 0;
+            if (b->others && c == (size_t)b->others[i])
+                right += 1 - (double)share;
+            double part = right * (1 - (double)smoothing) + (double)smoothing / (double)b->k;
+            double w = (weights ? (double)b->weights[c] : 1) * part;
             b->loss += w * -log(p[i * b->k + c]);
             for (size_t j = 0; j < b->k; j++)
                 b->dz[i * b->k + j] = (c ? b->dz[i * b->k + j] : 0) + w * (p[i * b->k + j] - (c == j));
@@ -192,17 +203,17 @@ static void test_grid(void **state)
             }
 }
 
-static void test_smoothing_and_weights(void **state)
+static void test_smoothing_weights_and_blends(void **state)
 {
     (void)state;
     const size_t ns[] = {1, 5, 33}, ks[] = {1, 2, 10, 33};
-    const float smoothings[] = {0, 0.1f, 1};
+    const float smoothings[] = {0, 0.1f, 1}, shares[] = {1, 0.7f, 0.5f};
     for (size_t n = 0; n < 3; n++)
         for (size_t k = 0; k < 4; k++)
-            for (int v = 0; v < 6; v++) {
+            for (int v = 0; v < 18; v++) {
                 struct batch b;
                 batch_create(&b, LOSS_CROSS_ENTROPY, ns[n], ks[k], 3);
-                batch_smooth(&b, v % 2, smoothings[v / 2]);
+                batch_smooth(&b, v % 2, smoothings[v / 2 % 3], shares[v / 6]);
                 check(&b);
                 check_reference(&b);
                 double sum = 0;
@@ -321,7 +332,7 @@ static void test_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grid),         cmocka_unit_test(test_smoothing_and_weights),
+        cmocka_unit_test(test_grid),         cmocka_unit_test(test_smoothing_weights_and_blends),
         cmocka_unit_test(test_large_logits), cmocka_unit_test(test_small_binary_loss),
         cmocka_unit_test(test_gradient),     cmocka_unit_test(test_hits_at_ties),
         cmocka_unit_test(test_sums),         cmocka_unit_test(test_parts),

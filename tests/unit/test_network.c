@@ -292,23 +292,30 @@ static void test_he_initialisation(void **state)
     network_destroy(&network);
 }
 
-/* Glorot: uniform up to sqrt(6 / (fan in + fan out)), and fills that range. */
-static void test_glorot_bounds(void **state)
+/* Glorot: uniform up to sqrt(6 / (fan in + fan out)), and fills that range; uniform: up to sqrt(1 / fan in),
+ * with biases. */
+static void test_uniform_bounds(void **state)
 {
     (void)state;
     struct network network;
     network_must_plan(&network, (struct shape){4, 4, 6},
                       "c = conv2d filters=12 kernel=3 groups=3 padding=same init=glorot\nf = flatten\n"
-                      "fc = dense units=50 init=glorot\nout = linear");
+                      "fc = dense units=50 init=glorot\nfd = dense units=70 init=uniform\n"
+                      "fe = dense units=90\nout = linear");
     assert_int_equal(network_bind(&network, 1, false, 1), STATUS_OK);
     network_init(&network, 5);
-    const double bounds[] = {sqrt(6.0 / (9 * 2 + 9 * 4)), 0, sqrt(6.0 / (192 + 50))};
-    for (size_t i = 0; i < 3; i += 2) {
+    const double bounds[] = {sqrt(6.0 / (9 * 2 + 9 * 4)), 0, sqrt(6.0 / (192 + 50)), sqrt(1.0 / 50)};
+    for (size_t i = 0; i < 4; i += i ? 1 : 2) {
         double largest = 0;
         const float *w = layer_parameter(&network.layers[i], network.parameters, 0);
         for (size_t e = 0; e < network.layers[i].parameters[0].count; e++)
             largest = fmax(largest, fabs((double)w[e]));
         assert_true(largest <= bounds[i] * (1 + 1e-6) && largest > 0.95 * bounds[i]);
+        const float *b = layer_parameter(&network.layers[i], network.parameters, 1);
+        largest = 0;
+        for (size_t e = 0; e < network.layers[i].parameters[1].count; e++)
+            largest = fmax(largest, fabs((double)b[e]));
+        assert_true(i == 3 ? largest <= bounds[i] && largest > 0.9 * bounds[i] : largest == 0);
     }
     network_destroy(&network);
 }
@@ -368,7 +375,7 @@ int main(void)
         cmocka_unit_test(test_bind_again_keeps_parameters),
         cmocka_unit_test(test_memory_is_what_bind_takes),
         cmocka_unit_test(test_he_initialisation),
-        cmocka_unit_test(test_glorot_bounds),
+        cmocka_unit_test(test_uniform_bounds),
         cmocka_unit_test(test_a_step_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

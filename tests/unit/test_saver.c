@@ -48,7 +48,8 @@ static int create(void **state)
     snprintf(folder, sizeof folder, "%s", scratch_path("run"));
     assert_int_equal(mkdir(folder, 0777), 0);
     sample.network.threads = 3; /* each with a part of the copy */
-    assert_done(saver_create(&saver, folder, NULL, &sample.network, sample.content.slot_count, 0, ""));
+    assert_done(saver_create(&saver, folder, NULL, &sample.network, sample.content.slots,
+                             sample.content.slot_count, 0, ""));
     return 0;
 }
 
@@ -220,7 +221,8 @@ static void test_folder_is_gone(void **state)
     assert_holds("step-00000002.h5", 5);
 
     struct saver other;
-    assert_done(saver_create(&other, scratch_path("none/run"), NULL, &sample.network, 1, 0, "x/step-1.h5"));
+    assert_done(saver_create(&other, scratch_path("none/run"), NULL, &sample.network, sample.content.slots, 1,
+                             0, "x/step-1.h5"));
     const struct save last = {.began = clock_seconds(), .last = true};
     saver_save(&other, &sample.content, &last);
     assert_failure(saver_finish(&other, good), STATUS_CHECKPOINT, "none/run", "folder is missing", NULL);

@@ -2,6 +2,7 @@
  * that it leaves the weights alone when something is not finite. */
 #include "train/step.h"
 
+#include "core/mixup.h"
 #include "core/reference.h"
 #include "support/allocations.h"
 #include "support/array.h"
@@ -246,6 +247,44 @@ static void test_classes_are_counted(void **state)
     teardown(&f);
 }
 
+/* With mixup the step sees each shard's samples blended with those from its end, and asks for both classes.
+ */
+static void test_blended(void **state)
+{
+    (void)state;
+    enum { SHARDS = 3 };
+    struct fixture f, blended;
+    struct reference reference;
+    size_t item = shape_count(image);
+    double loss = 0;
+    setup(&f, softmax_text, SHARDS, 2, 0);
+    setup(&blended, softmax_text, SHARDS, 2, 0);
+    f.step.settings.mixup = 0.8;
+    for (size_t shard = 0; shard < SHARDS; shard++) {
+        struct range r = shard_samples(BATCH, SHARDS, shard);
+        float share = mixup_share(0.8, 17, (uint32_t)shard, 5);
+        assert_true(share < 0.99f);
+        for (size_t i = 0; i < r.count * item; i++)
+            blended.x[r.first * item + i] =
+                share * f.x[r.first * item + i] +
+                (1 - share) * f.x[(r.first + r.count - 1 - i / item) * item + i % item];
+    }
+    loss_in_double(&blended, &reference);
+    const double *y = reference.y[f.network.layer_count - 1];
+    for (size_t shard = 0; shard < SHARDS; shard++) {
+        struct range r = shard_samples(BATCH, SHARDS, shard);
+        double share = (double)mixup_share(0.8, 17, (uint32_t)shard, 5);
+        for (size_t i = 0; i < r.count; i++)
+            loss -=
+                share * log(y[(r.first + i) * OUTPUTS + (size_t)f.classes[r.first + i]]) +
+                (1 - share) * log(y[(r.first + i) * OUTPUTS + (size_t)f.classes[r.first + r.count - 1 - i]]);
+    }
+    assert_near(take(&f, 5, BATCH, RATE).loss.loss, loss);
+    reference_destroy(&reference);
+    teardown(&f);
+    teardown(&blended);
+}
+
 static void test_outputs_are_counted(void **state)
 {
     (void)state;
@@ -402,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_shard_size),
         cmocka_unit_test(test_classes_are_counted),
         cmocka_unit_test(test_outputs_are_counted),
+        cmocka_unit_test(test_blended),
         cmocka_unit_test(test_regression_has_no_hits),
         cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_clipping),

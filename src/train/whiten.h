@@ -1,0 +1,8 @@
+#pragma once
+/* Initial weights that hang on the training images: those of convolutions with init=whiten. */
+#include "train/job.h"
+
+/* Collective, after network_init: gives such layers their weights, the same on all ranks; rank 0 computes
+ * them from the first images, normalised and otherwise as they are. Nothing where no layer wants it. The job
+ * is bound and has data. */
+enum status whiten_network(const struct job *job);
