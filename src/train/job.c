@@ -9,6 +9,7 @@
 #include "dist/tree_sum.h"
 #include "dist/watch.h"
 #include "train/alike.h"
+#include "train/reader.h"
 #include "train/recipe.h"
 #include "train/shared_data.h"
 #include "train/summary.h"
@@ -233,6 +234,7 @@ enum status job_print(struct job *job)
     enum status status = network_memory(&job->network, job->shard_size, true, job->threads, &run.memory);
     if (status)
         return status;
+    run.read_memory = reader_memory(&job->network, job->shard_size);
     summary_print_network(&job->network);
     summary_print_run(&run);
     return STATUS_OK;

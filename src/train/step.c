@@ -34,8 +34,9 @@ enum status step_create(struct step *step, struct network *network, struct optim
     step->sum = (struct tree_sum){.count = count, .threads = network->threads};
     for (size_t i = 0; i < levels; i++)
         step->sum.levels[i] = arena_alloc(&step->arena, count * sizeof(float));
-    step->classes = arena_alloc(&step->arena, network->batch * sizeof(int32_t));
-    step->values = arena_alloc(&step->arena, network->batch * outputs * sizeof(float));
+    step->own.x = network->x;
+    step->own.classes = arena_alloc(&step->arena, network->batch * sizeof(int32_t));
+    step->own.values = arena_alloc(&step->arena, network->batch * outputs * sizeof(float));
     return reducer_create(&step->reducer, comm, settings->allreduce, settings->shards, count,
                           settings->bucket, settings->overlap, denormals_flush);
 }
@@ -50,7 +51,7 @@ void step_destroy(struct step *step)
 /* Of the shard in hand. */
 static struct labels step_labels(const struct step *step)
 {
-    return (struct labels){step->classes, step->values, step->settings.class_weights,
+    return (struct labels){step->input.classes, step->input.values, step->settings.class_weights,
                            step->settings.label_smoothing};
 }
 
@@ -59,7 +60,9 @@ struct pass step_forward(struct step *step, size_t shard, struct range samples, 
 {
     struct network *network = step->network;
     watch_enter(step->watch, WATCH_READ);
-    source(user, samples.first, samples.count, network->x, step->classes, step->values);
+    step->input = step->own;
+    source(user, samples.first, samples.count, &step->input);
+    network_set_input(network, step->input.x);
     struct pass pass = network_pass(network, samples.count);
     pass.training = true;
     pass.seed = step->settings.seed;

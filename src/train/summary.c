@@ -260,7 +260,7 @@ static void print_optimizer(const struct summary_run *run)
 void summary_print_run(const struct summary_run *run)
 {
     const struct config *c = run->config;
-    char activations[32], arrays[32], copied[32];
+    char activations[32], arrays[32], copied[32], read[32];
     double bytes = 4.0 * (double)run->network->parameter_count *
                    (double)(1 + run->gradient_arrays + optimizer_types[c->train.optimizer]->slot_count +
                             (c->train.ema > 0) + (c->train.lookahead > 0));
@@ -279,9 +279,12 @@ void summary_print_run(const struct summary_run *run)
                   (double)(1 + optimizer_types[c->train.optimizer]->slot_count + (c->train.ema > 0) +
                            (c->train.lookahead > 0));
     log_print("  memory        %s activations and workspace, %s weights, gradients and optimizer, %s for "
-              "checkpoints\n",
+              "checkpoints",
               text_bytes(activations, (double)run->memory), text_bytes(arrays, bytes),
               text_bytes(copied, 2 * copy)); /* the copy, and the file's bytes */
+    if (run->train)
+        log_print(", %s to read ahead", text_bytes(read, (double)run->read_memory));
+    log_print("\n");
     log_print("  output        %s\n\n", c->run.output);
 }
 
@@ -294,6 +297,29 @@ void summary_print_communication(const struct reducer *reducer)
         return;
     log_print("communication: %s, %s; exposed %.2f ms a step\n", reducer->allreduce.ops->name,
               ways[reducer->choice], 1e3 * reducer->exposed / (double)reducer->steps);
+}
+
+enum { WAITING_STEPS_MIN = 200 };
+static const double WAITING_SHARE = 0.05, WAITING_SECONDS = 5;
+
+void summary_print_waiting(const struct summary_waiting *w, int ranks)
+{
+    static const char *const ways[] = {"read between steps, which is faster here than ahead", "read ahead"};
+    if (w->steps == 0)
+        return;
+    double share = w->seconds > 0 ? w->waited / w->seconds : 0;
+    log_print("data: %s; waited %.2f ms a step, %.1f %% of the time",
+              w->trial->decided ? ways[w->trial->first] : "not decided yet whether to read ahead",
+              1e3 * w->waited / (double)w->steps, 100 * share);
+    if (ranks > 1)
+        log_print(" (rank %d, which waited longest)", w->rank);
+    log_print("\n");
+    if (share > WAITING_SHARE && w->steps >= WAITING_STEPS_MIN && w->waited > WAITING_SECONDS &&
+        log_is_speaker())
+        log_warn("the network waited for its samples for %.0f %% of the time: fewer changes in [augment], or "
+                 "a core "
+                 "more for each rank than it has threads, may help",
+                 100 * share);
 }
 
 void summary_print_checkpoints(const struct saver_times *times)
