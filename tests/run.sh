@@ -8,8 +8,8 @@
 #   --build FOLDER    builds under FOLDER/build-... instead of the project's folder
 #   --help
 #
-# Steps: packages, format, clang (compiles only), fuzzed configurations, sanitizers (unit tests), tests. One that fails does not keep the others from
-# running; the exit code is 0 where all passed. Logs stay in the build folders.
+# Steps: packages, format, clang (compiles only), fuzzed configurations, threads under ThreadSanitizer, sanitizers (unit tests), tests. One that
+# fails does not keep the others from running; the exit code is 0 where all passed. Logs stay in the build folders.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . tests/environment.sh
@@ -75,14 +75,14 @@ format()
     $tool --dry-run -Werror "${sources[@]}" || { echo "$tool -i FILE mends it"; return 1; }
 }
 
-# build FOLDER OPTION...: configures and builds; every warning is an error.
+# build FOLDER OPTION...: configures and builds all, or the targets in build_targets; every warning is an error.
 build()
 {
     local folder=$build_root/$1
     shift
     mkdir -p "$folder" || return 1
     cmake -S . -B "$folder" -DCNN_WERROR=ON "$@" >"$folder/configure.log" 2>&1 || show "$folder/configure.log" || return 1
-    cmake --build "$folder" -j "$(nproc)" >"$folder/build.log" 2>&1 || show "$folder/build.log"
+    cmake --build "$folder" -j "$(nproc)" ${build_targets[@]+--target "${build_targets[@]}"} >"$folder/build.log" 2>&1 || show "$folder/build.log"
 }
 
 # tests FOLDER OPTION...: ctest there. What it prints goes to ctest.log; shown is its table of tests, and what failed.
@@ -116,6 +116,22 @@ sanitizer_tests()
         tests build-sanitize -L unit -j "$(nproc)"
 }
 
+# Threads of our own that share memory, watched for races. What OpenMP's threads do is out of ThreadSanitizer's sight.
+race_tests()
+{
+    local names=(test_reader test_feed) name
+    if ! echo 'int main(void) { return 0; }' | clang -fopenmp -fsanitize=thread -x c - -o /dev/null 2>/dev/null; then
+        echo "not checked: there is no clang with OpenMP and ThreadSanitizer on this machine"
+        return 0
+    fi
+    (build_targets=("${names[@]}")
+        build build-threads -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang -DCNN_SANITIZE_THREADS=ON) || return 1
+    for name in "${names[@]}"; do
+        TSAN_OPTIONS=halt_on_error=1 "$build_root/build-threads/tests/$name" >"$build_root/build-threads/$name.log" 2>&1 ||
+            show "$build_root/build-threads/$name.log" || return 1
+    done
+}
+
 # A second compiler sees other mistakes. Compiles only.
 clang_build()
 {
@@ -140,6 +156,7 @@ step format format
 if [ $quick = no ]; then
     step 'build with clang' clang_build
     step 'fuzz the configuration' fuzz_config
+    step 'threads under ThreadSanitizer' race_tests
     step 'build with AddressSanitizer and UBSan' sanitizer_build && step 'unit tests under them' sanitizer_tests
 fi
 step build release_build && step tests release_tests

@@ -183,6 +183,15 @@ enum status network_memory(struct network *network, size_t batch, bool training,
     return measure_and_bind(network, batch, training, threads, bytes, false);
 }
 
+void network_set_input(struct network *network, float *x)
+{
+    network->x = x;
+    for (size_t i = 0; i < network->layer_count; i++)
+        for (size_t k = 0; k < network->layers[i].input_count; k++)
+            if (network->layers[i].inputs[k] == LAYER_NETWORK_INPUT)
+                network->layers[i].x[k] = x;
+}
+
 void network_init(struct network *network, uint64_t seed)
 {
     memset(network->parameters, 0, network->parameter_count * sizeof *network->parameters);

@@ -64,6 +64,10 @@ enum status network_bind(struct network *network, size_t batch, bool training, i
  * leaves nothing bound. */
 enum status network_memory(struct network *network, size_t batch, bool training, int threads, size_t *bytes);
 
+/* From the next pass on, samples are read from `x` (batch, h, w, c), which the caller owns, instead of from
+ * the memory that bind gave; until the next call or bind. */
+void network_set_input(struct network *network, float *x);
+
 /* Initial parameters and buffers, a function of the seed. */
 void network_init(struct network *network, uint64_t seed);
 

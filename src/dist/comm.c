@@ -92,6 +92,21 @@ int comm_first(const struct comm *comm, bool mine)
     return first < comm->size ? first : -1;
 }
 
+double comm_largest(const struct comm *comm, double mine, int *rank)
+{
+    struct {
+        double value;
+        int rank;
+    } largest = {mine, comm->rank};
+    if (comm->size > 1) {
+        enum watch_phase before = watch_wait_begin(comm->watch);
+        MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE_INT, MPI_MAXLOC, comm->world);
+        watch_wait_end(comm->watch, before);
+    }
+    *rank = largest.rank;
+    return largest.value;
+}
+
 enum status comm_broadcast_text(const struct comm *comm, enum status status, char **text)
 {
     if (comm->size == 1)

@@ -42,6 +42,9 @@ void comm_sum_doubles(const struct comm *comm, double *values, size_t count);
 /* Collective: the lowest rank whose `mine` is true; -1: there is none. */
 int comm_first(const struct comm *comm, bool mine);
 
+/* Collective: the largest of all ranks' values, and in `rank` the lowest that has it. */
+double comm_largest(const struct comm *comm, double mine, int *rank);
+
 /* Collective: rank 0's text of any length becomes everybody's. On rank 0 `text` is given, elsewhere set to
  * memory that the caller frees. `status` is rank 0's, if it failed to get the text: all ranks then return it,
  * with rank 0's message. */

@@ -168,8 +168,7 @@ static void cut_out(const struct augment *a, uint64_t epoch, size_t sample, stru
 }
 
 void augment_gather(const struct augment *a, uint64_t epoch, const struct dataset_split *split,
-                    const struct normalization *normalization, const size_t *indices, size_t n, float *x,
-                    int threads)
+                    const struct normalization *normalization, const size_t *indices, size_t n, float *x)
 {
     size_t item = shape_count(split->shape);
     bool coloured = a->brightness > 0 || a->contrast > 0, tabled = split->shape.c <= TABLE_CHANNELS_MAX;
@@ -178,7 +177,6 @@ void augment_gather(const struct augment *a, uint64_t epoch, const struct datase
     byte_table common;
     if (tabled)
         fill_table(&plain, split->shape.c, common);
-#pragma omp parallel for num_threads(threads) schedule(static)
     for (size_t i = 0; i < n; i++) {
         struct change change = draw_change(a, epoch, indices[i]);
         struct look look = plain;

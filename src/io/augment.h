@@ -30,10 +30,9 @@ bool augment_changes(const struct augment *augment);
 enum status augment_check(const struct augment *augment, struct shape shape);
 
 /* As dataset_gather gives x: (n, h, w, c) from the samples indices[0..n-1], changed as in `epoch` and
- * normalised. `augment` has passed augment_check. */
+ * normalised. `augment` has passed augment_check. On the calling thread alone. */
 void augment_gather(const struct augment *augment, uint64_t epoch, const struct dataset_split *split,
-                    const struct normalization *normalization, const size_t *indices, size_t n, float *x,
-                    int threads);
+                    const struct normalization *normalization, const size_t *indices, size_t n, float *x);
 
 /* One image as it is seen from a little aside: mirrored, and moved by dy rows and dx columns (content down
  * and right where positive), the mirrored image moving in at the border; |dy| < h, |dx| < w. x, y: (h, w, c).

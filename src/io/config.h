@@ -82,7 +82,7 @@ struct config {
     struct {
         size_t every; /* epochs; 0: after the last only */
         int tta;      /* enum tta */
-    } evaluation;
+    } evaluate;
     struct {
         size_t shards;                  /* 0: as many as ranks */
         int allreduce;                  /* enum config_allreduce */

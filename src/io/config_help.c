@@ -27,7 +27,7 @@ static const struct {
      "what the block reads; a line `a = NAME filters=16` in [network] puts them in as a.conv1 and so on, and "
      "`from=a` names the last of them."},
     {"train", "How it learns."},
-    {"evaluation", "How the network is tested, in training and after it."},
+    {"evaluate", "How the network is tested, in training and after it."},
     {"distributed", "How the work is dealt out to the ranks."},
     {"checkpoint", "When the state of the run is saved. At the end it always is."},
 };

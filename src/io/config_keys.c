@@ -128,9 +128,9 @@ const struct option config_keys[] = {
      "however "
      "many samples they have; in the training loss, not in the test loss"},
 
-    {"evaluation", "every", OPTION_SIZE, FIELD(evaluation.every), "1", 0, 1e6, NULL,
+    {"evaluate", "every", OPTION_SIZE, FIELD(evaluate.every), "1", 0, 1e6, NULL,
      "epochs from one test to the next; after the last epoch there always is one; 0: after that alone"},
-    {"evaluation", "tta", OPTION_CHOICE, FIELD(evaluation.tta), "none", 0, 0, "none|flip|flip,shift",
+    {"evaluate", "tta", OPTION_CHOICE, FIELD(evaluate.tta), "none", 0, 0, "none|flip|flip,shift",
      "test-time augmentation: the mean of what the last layer is fed with over the image and its mirror "
      "image; "
      "flip,shift: half of that, the other half of the same moved by a pixel to two corners. Tests, "

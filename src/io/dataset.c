@@ -146,7 +146,7 @@ static float normalise_byte(unsigned pixel, const struct normalization *n, size_
 }
 
 static void gather_bytes(const unsigned char *images, struct shape shape, const struct normalization *n,
-                         const size_t *indices, size_t count, float *x, int threads)
+                         const size_t *indices, size_t count, float *x)
 {
     float table[TABLE_CHANNELS_MAX][256];
     size_t channels = shape.c, item = shape_count(shape);
@@ -155,7 +155,6 @@ static void gather_bytes(const unsigned char *images, struct shape shape, const 
         for (unsigned pixel = 0; pixel < 256; pixel++)
             table[c][pixel] = normalise_byte(pixel, n, c);
 
-#pragma omp parallel for num_threads(threads) schedule(static)
     for (size_t i = 0; i < count; i++) {
         const unsigned char *from = images + indices[i] * item;
         float *to = x + i * item;
@@ -171,10 +170,9 @@ static void gather_bytes(const unsigned char *images, struct shape shape, const 
 }
 
 static void gather_floats(const float *images, struct shape shape, const struct normalization *n,
-                          const size_t *indices, size_t count, float *x, int threads)
+                          const size_t *indices, size_t count, float *x)
 {
     size_t channels = shape.c, item = shape_count(shape);
-#pragma omp parallel for num_threads(threads) schedule(static)
     for (size_t i = 0; i < count; i++) {
         const float *from = images + indices[i] * item;
         float *to = x + i * item;
@@ -189,12 +187,12 @@ static void gather_floats(const float *images, struct shape shape, const struct 
 }
 
 void dataset_gather(const struct dataset_split *split, const struct normalization *normalization,
-                    const size_t *indices, size_t n, float *x, int32_t *classes, float *values, int threads)
+                    const size_t *indices, size_t n, float *x, int32_t *classes, float *values)
 {
     if (x && split->is_float)
-        gather_floats(split->images, split->shape, normalization, indices, n, x, threads);
+        gather_floats(split->images, split->shape, normalization, indices, n, x);
     else if (x)
-        gather_bytes(split->images, split->shape, normalization, indices, n, x, threads);
+        gather_bytes(split->images, split->shape, normalization, indices, n, x);
     for (size_t i = 0; classes && split->classes && i < n; i++)
         classes[i] = split->classes[indices[i]];
     for (size_t i = 0; values && split->values && i < n; i++)

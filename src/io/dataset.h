@@ -64,10 +64,10 @@ enum status dataset_splits_match(const struct dataset_split *train, const struct
 enum status dataset_fits(const struct dataset_split *split, enum loss_kind loss, size_t outputs);
 
 /* What the network is fed with: x (n, h, w, c) from the samples indices[0..n-1], normalised; labels into
- * classes (n) or values (n, outputs), the one that the split has; each may be NULL. Uses `threads` OpenMP
- * threads. */
+ * classes (n) or values (n, outputs), the one that the split has; each may be NULL. On the calling thread
+ * alone. */
 void dataset_gather(const struct dataset_split *split, const struct normalization *normalization,
-                    const size_t *indices, size_t n, float *x, int32_t *classes, float *values, int threads);
+                    const size_t *indices, size_t n, float *x, int32_t *classes, float *values);
 
 /* Whether images can have that shape: nothing empty, no more channels than DATASET_CHANNELS_MAX, fewer than
  * 2^31 numbers. */

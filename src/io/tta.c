@@ -26,7 +26,7 @@ enum status tta_check(enum tta tta, struct shape shape)
 {
     if (tta == TTA_FLIP_SHIFT && (shape.h < 2 || shape.w < 2))
         return status_set(STATUS_USAGE,
-                          "evaluation.tta = flip,shift: images are %zux%zu, and it moves them by a pixel",
+                          "evaluate.tta = flip,shift: images are %zux%zu, and it moves them by a pixel",
                           shape.h, shape.w);
     return STATUS_OK;
 }

@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-enum tta { TTA_NONE, TTA_FLIP, TTA_FLIP_SHIFT }; /* as evaluation.tta's choices */
+enum tta { TTA_NONE, TTA_FLIP, TTA_FLIP_SHIFT }; /* as evaluate.tta's choices */
 
 /* As augment_view's arguments: mirrored, then moved. */
 struct tta_view {

@@ -44,7 +44,7 @@ static const struct argument options[] = {
     {{NULL, "split", OPTION_CHOICE, FIELD(split), "test", 0, 0, "train|test", "images to take"},
      .value = "train|test"},
     {{NULL, "tta", OPTION_CHOICE, FIELD(tta), "trained", 0, 0, "trained|none|flip|flip,shift",
-      "test-time augmentation; trained: evaluation.tta of the checkpoint's configuration"},
+      "test-time augmentation; trained: evaluate.tta of the checkpoint's configuration"},
      .value = "VIEWS"},
     {{NULL, "batch", OPTION_SIZE, FIELD(batch), "256", 1, 1 << 20, NULL, "images at a time"}, .value = "N"},
     {{NULL, "overwrite", OPTION_BOOL, FIELD(overwrite), "no", 0, 0, NULL,
@@ -71,7 +71,7 @@ static enum status load_network(const struct arguments *a, const struct checkpoi
                             split->name, shape_text(images, split->shape), path, shape_text(wanted, input));
     if (!status)
         status = network_plan(network, input, config.network.lines, config.network.line_count);
-    *tta = (enum tta)(a->tta ? a->tta - 1 : config.evaluation.tta);
+    *tta = (enum tta)(a->tta ? a->tta - 1 : config.evaluate.tta);
     config_destroy(&config);
     if (!status)
         status = tta_check(*tta, input);

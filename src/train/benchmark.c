@@ -44,14 +44,13 @@ static double median(double *values, size_t count)
 }
 
 /* The batch lies in the network already; only the labels are handed over. */
-static void random_source(void *user, size_t first, size_t n, float *x, int32_t *classes, float *values)
+static void random_source(void *user, size_t first, size_t n, struct step_input *input)
 {
     const struct benchmark *b = user;
     size_t outputs = network_outputs(&b->job->network);
     (void)first;
-    (void)x;
-    memcpy(classes, b->classes, n * sizeof *classes);
-    memcpy(values, b->values, n * outputs * sizeof *values);
+    memcpy(input->classes, b->classes, n * sizeof *b->classes);
+    memcpy(input->values, b->values, n * outputs * sizeof *b->values);
 }
 
 static void take_step(struct benchmark *b, uint64_t number)

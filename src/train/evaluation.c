@@ -12,19 +12,13 @@ enum { MATRIX_CLASSES_MAX = 40, PAIRS_SHOWN = 20 };
 
 /* What is needed beside the network. */
 struct work {
-    size_t *indices;  /* of one batch */
-    int32_t *classes; /* its labels, or */
-    float *values;    /* (batch, outputs) */
-    double *losses;   /* (batches): each batch's loss, on the rank that has it, else 0 */
-    float *images;    /* of views: the batch as it is, */
-    float *logits;    /* (batch, outputs) and the mean so far; both NULL where there is one view only */
+    double *losses; /* (batches): each batch's loss, on the rank that has it, else 0 */
+    float *images;  /* of views: the batch as it is, */
+    float *logits;  /* (batch, outputs) and the mean so far; both NULL where there is one view only */
 };
 
 static void work_destroy(struct work *work)
 {
-    free(work->indices);
-    free(work->classes);
-    free(work->values);
     free(work->losses);
     free(work->images);
     free(work->logits);
@@ -32,18 +26,15 @@ static void work_destroy(struct work *work)
 
 static enum status work_create(struct work *work, const struct network *network, size_t batches, bool views)
 {
-    size_t batch = network->batch, bytes = batch * network_outputs(network) * sizeof *work->values;
-    *work = (struct work){malloc(batch * sizeof *work->indices), malloc(batch * sizeof *work->classes),
-                          malloc(bytes), calloc(batches, sizeof *work->losses)};
-    bool all = work->indices && work->classes && work->values && work->losses;
-    if (all && views) {
-        size_t images = batch * shape_count(network->input) * sizeof *work->images;
+    size_t images = network->batch * shape_count(network->input) * sizeof *work->images,
+           logits = network->batch * network_outputs(network) * sizeof *work->logits;
+    *work = (struct work){.losses = calloc(batches, sizeof *work->losses)};
+    if (views) {
         work->images = malloc(images);
-        work->logits = malloc(bytes);
-        all = work->images && work->logits;
-        bytes += images;
+        work->logits = malloc(logits);
     }
-    return all ? STATUS_OK : status_no_memory("an evaluation", bytes);
+    bool all = work->losses && (!views || (work->images && work->logits));
+    return all ? STATUS_OK : status_no_memory("an evaluation", images + logits);
 }
 
 /* The network over the pass's images, as many times as there are views. Always added in the same order. */
@@ -68,37 +59,20 @@ static void forward_views(const struct network *network, const struct pass *pass
     network_output(network, pass);
 }
 
-/* Samples first .. first+n-1 of the split. */
-static struct loss_sum evaluate_batch(const struct network *network, const struct evaluation_data *data,
-                                      size_t first, size_t n, const struct work *work)
-{
-    const struct dataset_split *split = data->split;
-    for (size_t i = 0; i < n; i++)
-        work->indices[i] = first + i;
-    dataset_gather(split, data->normalization, work->indices, n, network->x,
-                   split->classes ? work->classes : NULL, split->values ? work->values : NULL,
-                   network->threads);
-    struct pass pass = network_pass(network, n);
-    forward_views(network, &pass, data->tta, work);
-    if (!split->outputs)
-        return (struct loss_sum){0};
-    return network_loss(network, &pass, (struct labels){work->classes, work->values}, 1);
-}
-
 /* Batches are summed in their order, whoever has which. */
-static void add_up(const struct comm *comm, const struct work *work, size_t batches, struct loss_sum *sum)
+static void add_up(const struct comm *comm, double *losses, size_t batches, struct loss_sum *sum)
 {
     uint64_t counts[] = {sum->samples, sum->hits, sum->tries};
     comm_sum_counts(comm, counts, sizeof counts / sizeof *counts);
-    comm_sum_doubles(comm, work->losses, batches);
+    comm_sum_doubles(comm, losses, batches);
     *sum = (struct loss_sum){0, counts[0], counts[1], counts[2]};
     for (size_t b = 0; b < batches; b++)
-        sum->loss += work->losses[b];
+        sum->loss += losses[b];
 }
 
 /* One evaluation. */
 struct evaluation {
-    const struct network *network;
+    struct reader *reader;
     const struct comm *comm;
     const struct evaluation_data *data;
     uint64_t *confusion;            /* NULL: not wanted */
@@ -107,21 +81,41 @@ struct evaluation {
     void *user;
 };
 
-/* Batch number `b` of the split, and what is wanted of it. */
-static struct loss_sum take_batch(const struct evaluation *e, size_t b, const struct work *work)
+/* Batch number `b` of the split. */
+static struct reader_wish wish_for(const struct evaluation *e, size_t b)
 {
-    const struct network *network = e->network;
+    size_t batch = e->reader->network->batch, first = b * batch, rest = e->data->split->count - first;
+    return (struct reader_wish){.split = e->data->split,
+                                .normalization = e->data->normalization,
+                                .first = first,
+                                .n = rest < batch ? rest : batch};
+}
+
+/* Batch number `b`, and what is wanted of it; the next one is read meanwhile, if there is one before `end`.
+ */
+static struct loss_sum take_batch(const struct evaluation *e, size_t b, size_t end, const struct work *work)
+{
+    struct network *network = e->reader->network;
     const struct dataset_split *split = e->data->split;
-    size_t k = network_outputs(network), first = b * network->batch;
-    size_t n = split->count - first < network->batch ? split->count - first : network->batch;
-    struct loss_sum part = evaluate_batch(network, e->data, first, n, work);
-    work->losses[b] = part.loss;
+    struct reader_wish wish = wish_for(e, b), next;
+    struct reader_batch batch = reader_take(e->reader, &wish);
+    struct loss_sum sum = {0};
+    size_t k = network_outputs(network);
+    network_set_input(network, batch.x);
+    if (b + 1 < end) {
+        next = wish_for(e, b + 1);
+        reader_ahead(e->reader, &next);
+    }
+    struct pass pass = network_pass(network, wish.n);
+    forward_views(network, &pass, e->data->tta, work);
+    if (split->outputs)
+        sum = network_loss(network, &pass, (struct labels){batch.classes, batch.values}, 1);
     const float *y = network_last(network)->y;
-    for (size_t i = 0; e->confusion && split->classes && i < n; i++)
-        e->confusion[(size_t)work->classes[i] * k + loss_best(y + i * k, k)]++;
+    for (size_t i = 0; e->confusion && split->classes && i < wish.n; i++)
+        e->confusion[(size_t)batch.classes[i] * k + loss_best(y + i * k, k)]++;
     if (e->probabilities)
-        memcpy(e->probabilities + first * k, y, n * k * sizeof *y);
-    return part;
+        memcpy(e->probabilities + wish.first * k, y, wish.n * k * sizeof *y);
+    return sum;
 }
 
 /* Collective, before each rank's batch number `i` of its own. */
@@ -132,7 +126,7 @@ static bool stop_agreed(const struct evaluation *e, size_t i)
 
 static enum status evaluate(const struct evaluation *e, struct loss_sum *sum, bool *stopped)
 {
-    const struct network *network = e->network;
+    const struct network *network = e->reader->network;
     const struct comm *comm = e->comm;
     const struct dataset_split *split = e->data->split;
     size_t channels = e->data->normalization->channels;
@@ -143,38 +137,47 @@ static enum status evaluate(const struct evaluation *e, struct loss_sum *sum, bo
     watch_enter(comm->watch, WATCH_EVALUATE);
     *sum = (struct loss_sum){0};
     *stopped = false;
-    if (channels != split->shape.c)
-        return status_set(STATUS_DATA, "%s: /%s/images have %zu channels, the network was trained with %zu",
-                          split->path, split->name, split->shape.c, channels);
-    enum status status = comm_agree(comm, work_create(&work, network, batches, e->data->tta != TTA_NONE));
+    enum status status = work_create(&work, network, batches, e->data->tta != TTA_NONE);
+    if (!status && channels != split->shape.c)
+        status = status_set(STATUS_DATA, "%s: /%s/images have %zu channels, the network was trained with %zu",
+                            split->path, split->name, split->shape.c, channels);
+    status = comm_agree(comm, status);
     if (e->confusion)
         memset(e->confusion, 0, k * k * sizeof *e->confusion);
     size_t most = (batches + ranks - 1) / ranks; /* of any rank, so that all vote equally often */
     for (size_t i = 0; !status && i < most && !(*stopped = stop_agreed(e, i)); i++)
-        if (i < own.count)
-            *sum = loss_add(*sum, take_batch(e, own.first + i, &work));
+        if (i < own.count) {
+            struct loss_sum part = take_batch(e, own.first + i, own.first + own.count, &work);
+            work.losses[own.first + i] = part.loss;
+            *sum = loss_add(*sum, part);
+        }
     if (!status && !*stopped)
-        add_up(comm, &work, batches, sum);
+        add_up(comm, work.losses, batches, sum);
     if (!status && !*stopped && e->confusion)
         comm_sum_counts(comm, e->confusion, k * k);
     work_destroy(&work);
     return status;
 }
 
-enum status evaluation_run(const struct network *network, const struct comm *comm,
+enum status evaluation_run(struct network *network, const struct comm *comm,
                            const struct evaluation_data *data, struct loss_sum *sum, uint64_t *confusion,
                            float *probabilities)
 {
     bool stopped;
-    const struct evaluation e = {network, comm, data, confusion, probabilities, NULL, NULL};
-    return evaluate(&e, sum, &stopped);
+    struct reader reader;
+    const struct evaluation e = {&reader, comm, data, confusion, probabilities, NULL, NULL};
+    enum status status = comm_agree(comm, reader_create(&reader, network));
+    if (!status)
+        status = evaluate(&e, sum, &stopped);
+    reader_destroy(&reader);
+    return status;
 }
 
-enum status evaluation_run_until(const struct network *network, const struct comm *comm,
+enum status evaluation_run_until(struct reader *reader, const struct comm *comm,
                                  const struct evaluation_data *data, bool (*stop_asked)(void *user),
                                  void *user, bool *stopped, struct loss_sum *sum)
 {
-    const struct evaluation e = {network, comm, data, NULL, NULL, stop_asked, user};
+    const struct evaluation e = {reader, comm, data, NULL, NULL, stop_asked, user};
     return evaluate(&e, sum, stopped);
 }
 

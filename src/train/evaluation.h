@@ -2,8 +2,8 @@
 /* The network over a whole split, without dropout, each sample once. */
 #include "core/network.h"
 #include "dist/comm.h"
-#include "io/dataset.h"
 #include "io/tta.h"
+#include "train/reader.h"
 
 /* What is evaluated: borrowed. */
 struct evaluation_data {
@@ -19,15 +19,15 @@ struct evaluation_data {
  * gives, on a job of one rank; NULL: not wanted. A split without labels gives probabilities only, one whose
  * labels are no classes leaves `confusion` alone. STATUS_DATA: the normalization is for another number of
  * channels. */
-enum status evaluation_run(const struct network *network, const struct comm *comm,
+enum status evaluation_run(struct network *network, const struct comm *comm,
                            const struct evaluation_data *data, struct loss_sum *sum, uint64_t *confusion,
                            float *probabilities);
 
-/* The same for an evaluation in the middle of training. `stop_asked`, on every rank, tells whether it was
- * asked to stop; the ranks compare between batches, at every EVALUATION_VOTE-th of each, and where one was,
- * all end without a result and with `stopped` set. */
+/* The same for an evaluation in the middle of training, with the network of the reader. `stop_asked`, on
+ * every rank, tells whether it was asked to stop; the ranks compare between batches, at every
+ * EVALUATION_VOTE-th of each, and where one was, all end without a result and with `stopped` set. */
 enum { EVALUATION_VOTE = 2 };
-enum status evaluation_run_until(const struct network *network, const struct comm *comm,
+enum status evaluation_run_until(struct reader *reader, const struct comm *comm,
                                  const struct evaluation_data *data, bool (*stop_asked)(void *user),
                                  void *user, bool *stopped, struct loss_sum *sum);
 

@@ -67,7 +67,7 @@ static bool loss_is_finite(const struct step *step, size_t i)
 {
     const struct layer *last = network_last(step->network);
     size_t k = last->out.c;
-    struct labels labels = {step->classes + i, step->values + i * k};
+    struct labels labels = {step->input.classes + i, step->input.values + i * k};
     return isfinite(
         (float)loss_compute(last->ops->loss, 1, k, last->x[0] + i * k, last->y + i * k, labels, 1, NULL)
             .loss);

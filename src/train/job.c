@@ -9,6 +9,7 @@
 #include "dist/tree_sum.h"
 #include "dist/watch.h"
 #include "train/alike.h"
+#include "train/reader.h"
 #include "train/recipe.h"
 #include "train/shared_data.h"
 #include "train/summary.h"
@@ -220,7 +221,7 @@ struct augment job_augment(const struct job *job)
 
 enum tta job_tta(const struct job *job)
 {
-    return (enum tta)job->config->evaluation.tta;
+    return (enum tta)job->config->evaluate.tta;
 }
 
 enum status job_print(struct job *job)
@@ -242,6 +243,7 @@ enum status job_print(struct job *job)
     enum status status = network_memory(&job->network, job->shard_size, true, job->threads, &run.memory);
     if (status)
         return status;
+    run.read_memory = reader_memory(&job->network, job->shard_size);
     summary_print_network(&job->network);
     summary_print_run(&run);
     return STATUS_OK;

@@ -35,9 +35,10 @@ enum status step_create(struct step *step, struct network *network, struct optim
     step->sum = (struct tree_sum){.count = count, .threads = network->threads};
     for (size_t i = 0; i < levels; i++)
         step->sum.levels[i] = arena_alloc(&step->arena, count * sizeof(float));
-    step->classes = arena_alloc(&step->arena, network->batch * sizeof(int32_t));
+    step->own.x = network->x;
+    step->own.classes = arena_alloc(&step->arena, network->batch * sizeof(int32_t));
+    step->own.values = arena_alloc(&step->arena, network->batch * outputs * sizeof(float));
     step->others = arena_alloc(&step->arena, network->batch * sizeof(int32_t));
-    step->values = arena_alloc(&step->arena, network->batch * outputs * sizeof(float));
     return reducer_create(&step->reducer, comm, settings->allreduce, settings->shards, count,
                           settings->bucket, settings->overlap, denormals_flush);
 }
@@ -52,8 +53,8 @@ void step_destroy(struct step *step)
 /* Of the shard in hand. */
 static struct labels step_labels(const struct step *step)
 {
-    return (struct labels){step->classes,
-                           step->values,
+    return (struct labels){step->input.classes,
+                           step->input.values,
                            step->settings.class_weights,
                            step->settings.label_smoothing,
                            step->settings.mixup > 0 ? step->others : NULL,
@@ -67,8 +68,8 @@ static void blend(struct step *step, size_t shard, uint64_t number, size_t n)
     if (step->settings.mixup <= 0)
         return;
     step->share = mixup_share(step->settings.mixup, step->settings.seed, (uint32_t)shard, (uint32_t)number);
-    mixup_blend(network->x, n, shape_count(network->input), step->share, network->threads);
-    mixup_partners(step->classes, n, step->others);
+    mixup_blend(step->input.x, n, shape_count(network->input), step->share, network->threads);
+    mixup_partners(step->input.classes, n, step->others);
 }
 
 struct pass step_forward(struct step *step, size_t shard, struct range samples, uint64_t number, size_t batch,
@@ -76,8 +77,10 @@ struct pass step_forward(struct step *step, size_t shard, struct range samples, 
 {
     struct network *network = step->network;
     watch_enter(step->watch, WATCH_READ);
-    source(user, samples.first, samples.count, network->x, step->classes, step->values);
+    step->input = step->own;
+    source(user, samples.first, samples.count, &step->input);
     blend(step, shard, number, samples.count);
+    network_set_input(network, step->input.x);
     struct pass pass = network_pass(network, samples.count);
     pass.training = true;
     pass.seed = step->settings.seed;

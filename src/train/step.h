@@ -35,9 +35,16 @@ struct step_settings {
     const float *class_weights; /* (outputs), borrowed; NULL: all 1 */
 };
 
-/* Gives the samples first .. first+n-1 of the step's batch: x (n, h, w, c), classes (n) or values (n,
- * outputs). Called once per shard. */
-typedef void step_source(void *user, size_t first, size_t n, float *x, int32_t *classes, float *values);
+/* Samples for a step: x (n, h, w, c), classes (n) or values (n, outputs). */
+struct step_input {
+    float *x;
+    int32_t *classes;
+    float *values;
+};
+
+/* Gives the samples first .. first+n-1 of the step's batch: fills the memory that `input` names, or has it
+ * name memory where they are, which is the step's until the next call. Called once per shard. */
+typedef void step_source(void *user, size_t first, size_t n, struct step_input *input);
 
 struct step {
     struct network *network;     /* borrowed; bound for training with at least the largest shard */
@@ -49,10 +56,10 @@ struct step {
     struct arena arena;
     struct tree_sum sum;
     struct reducer reducer;
-    int32_t *classes; /* labels of one shard: (network->batch) */
-    int32_t *others;  /* and of those that its samples are blended with: (network->batch) */
-    float share;      /* that they keep of themselves */
-    float *values;    /* (network->batch, outputs) */
+    struct step_input own;   /* memory for a shard: the network's x, labels (network->batch) */
+    struct step_input input; /* of the shard in hand */
+    int32_t *others;         /* classes of those that its samples are blended with: (network->batch) */
+    float share;             /* that they keep of themselves */
 };
 
 /* What one rank asks of all. */

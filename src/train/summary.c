@@ -130,19 +130,18 @@ static void print_augment(const struct config *c)
 /* Nothing where every epoch ends with a test of the images as they are. */
 static void print_evaluation(const struct config *c)
 {
-    static const char *const views[] = {[TTA_NONE] = "images as they are",
-                                        [TTA_FLIP] = "mean of 2 views: the image and its mirror image",
-                                        [TTA_FLIP_SHIFT] =
-                                            "mean of 6 views: the image, its mirror image, and both "
-                                            "moved by a pixel"};
-    if (c->evaluation.tta == TTA_NONE && c->evaluation.every == 1)
+    static const char *const views[] = {
+        [TTA_NONE] = "images as they are",
+        [TTA_FLIP] = "mean of 2 views: the image and its mirror image",
+        [TTA_FLIP_SHIFT] = "mean of 6 views: the image and its mirror image, also moved by a pixel"};
+    if (c->evaluate.tta == TTA_NONE && c->evaluate.every == 1)
         return;
     log_print("  evaluation    ");
-    if (c->evaluation.every > 1)
-        log_print("every %zu epochs, ", c->evaluation.every);
-    else if (c->evaluation.every == 0)
+    if (c->evaluate.every > 1)
+        log_print("every %zu epochs, ", c->evaluate.every);
+    else if (c->evaluate.every == 0)
         log_print("after the last epoch, ");
-    log_print("%s\n", views[c->evaluation.tta]);
+    log_print("%s\n", views[c->evaluate.tta]);
 }
 
 /* "1 rank with 4 threads on host", "16 ranks with 3 to 4 threads on 4 hosts" */
@@ -292,7 +291,7 @@ static void print_epochs(const struct summary_run *run)
 void summary_print_run(const struct summary_run *run)
 {
     const struct config *c = run->config;
-    char activations[32], arrays[32], copied[32];
+    char activations[32], arrays[32], copied[32], read[32];
     double bytes = 4.0 * (double)run->network->parameter_count *
                    (double)(1 + run->gradient_arrays + optimizer_types[c->train.optimizer]->slot_count +
                             (c->train.ema > 0) + (c->train.lookahead > 0));
@@ -312,9 +311,12 @@ void summary_print_run(const struct summary_run *run)
                   (double)(1 + optimizer_types[c->train.optimizer]->slot_count + (c->train.ema > 0) +
                            (c->train.lookahead > 0));
     log_print("  memory        %s activations and workspace, %s weights, gradients and optimizer, %s for "
-              "checkpoints\n",
+              "checkpoints",
               text_bytes(activations, (double)run->memory), text_bytes(arrays, bytes),
               text_bytes(copied, 2 * copy)); /* the copy, and the file's bytes */
+    if (run->train)
+        log_print(", %s to read ahead", text_bytes(read, (double)run->read_memory));
+    log_print("\n");
     log_print("  output        %s\n\n", c->run.output);
 }
 
@@ -327,6 +329,29 @@ void summary_print_communication(const struct reducer *reducer)
         return;
     log_print("communication: %s, %s; exposed %.2f ms a step\n", reducer->allreduce.ops->name,
               ways[reducer->choice], 1e3 * reducer->exposed / (double)reducer->steps);
+}
+
+enum { WAITING_STEPS_MIN = 200 };
+static const double WAITING_SHARE = 0.05, WAITING_SECONDS = 5;
+
+void summary_print_waiting(const struct summary_waiting *w, int ranks)
+{
+    static const char *const ways[] = {"read between steps, which is faster here than ahead", "read ahead"};
+    if (w->steps == 0)
+        return;
+    double share = w->seconds > 0 ? w->waited / w->seconds : 0;
+    log_print("data: %s; waited %.2f ms a step, %.1f %% of the time",
+              w->trial->decided ? ways[w->trial->first] : "not decided yet whether to read ahead",
+              1e3 * w->waited / (double)w->steps, 100 * share);
+    if (ranks > 1)
+        log_print(" (rank %d, which waited longest)", w->rank);
+    log_print("\n");
+    if (share > WAITING_SHARE && w->steps >= WAITING_STEPS_MIN && w->waited > WAITING_SECONDS &&
+        log_is_speaker())
+        log_warn("the network waited for its samples for %.0f %% of the time: fewer changes in [augment], or "
+                 "a core "
+                 "more for each rank than it has threads, may help",
+                 100 * share);
 }
 
 void summary_print_checkpoints(const struct saver_times *times)

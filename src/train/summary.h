@@ -8,6 +8,7 @@
 #include "io/config.h"
 #include "io/dataset.h"
 #include "train/saver.h"
+#include "train/trial.h"
 
 /* One line per layer: name, type, output, parameters, multiply-adds and memory per sample. */
 void summary_print_network(const struct network *network);
@@ -22,13 +23,26 @@ struct summary_run {
     const struct dataset_split *train, *test; /* NULL: none */
     uint64_t steps;                           /* of the run, where there is data */
     size_t batch, shards, shard_size;
-    size_t memory; /* bytes of activations and workspace */
+    size_t memory;      /* bytes of activations and workspace */
+    size_t read_memory; /* bytes for samples that are read ahead */
     size_t gradient_arrays;
 };
 void summary_print_run(const struct summary_run *run);
 
 /* How gradients were summed, and how long a step waited for that. Nothing where there is one rank. */
 void summary_print_communication(const struct reducer *reducer);
+
+/* How long the network waited for its samples, on the rank where that was longest. */
+struct summary_waiting {
+    uint64_t steps;
+    double seconds, waited; /* all steps took; of that */
+    int rank;
+    const struct trial *trial; /* of rank 0: first is to read ahead */
+};
+
+/* That, and where it is a good part of a run that is long enough to tell, what can be done. Nothing where no
+ * step was taken. */
+void summary_print_waiting(const struct summary_waiting *waiting, int ranks);
 
 /* How many checkpoints were written, and how long training stood still for them. Nothing where there was
  * none. */

@@ -8,8 +8,8 @@
 #include "train/display.h"
 #include "train/evaluation.h"
 #include "train/fault.h"
+#include "train/feed.h"
 #include "train/metrics.h"
-#include "train/order.h"
 #include "train/recipe.h"
 #include "train/signals.h"
 #include "train/state.h"
@@ -36,8 +36,7 @@ struct trainer {
     struct average average;
     struct schedule schedule;
     struct step step;
-    struct order order;
-    struct augment augment;
+    struct feed feed;
     struct display display;
     struct state state;
     struct deadline deadline;  /* rank 0's decides */
@@ -78,35 +77,16 @@ static double rate_now(const struct trainer *t)
     return schedule_rate(&t->schedule, samples_now(t));
 }
 
-struct batch_source {
-    const struct trainer *trainer;
-    const size_t *samples;
-};
-
-static void gather(void *user, size_t first, size_t n, float *x, int32_t *classes, float *values)
-{
-    const struct batch_source *source = user;
-    const struct trainer *t = source->trainer;
-    const struct dataset_split *train = &t->job->train;
-    const size_t *samples = source->samples + first;
-    bool changed = augment_changes(&t->augment);
-    if (changed)
-        augment_gather(&t->augment, t->progress->epoch, train, job_normalization(t->job), samples, n, x,
-                       t->job->threads);
-    dataset_gather(train, job_normalization(t->job), samples, n, changed ? NULL : x, classes, values,
-                   t->job->threads);
-}
-
 static enum status finish_writing(struct trainer *t)
 {
     watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
     return state_finish(&t->state);
 }
 
-static enum status diverged(struct trainer *t, const struct batch_source *source, size_t n, double rate)
+static enum status diverged(struct trainer *t, size_t n, double rate)
 {
     char kept[sizeof t->state.checkpoint + 64] = "", where[FAULT_TEXT_MAX];
-    struct fault fault = fault_find(&t->step, t->job->comm, t->progress->step, n, gather, (void *)source);
+    struct fault fault = fault_find(&t->step, t->job->comm, t->progress->step, n, feed_gather, &t->feed);
     finish_writing(t); /* which is of earlier steps; what failed was warned of */
     if (t->state.checkpoint[0])
         snprintf(kept, sizeof kept, " the last good checkpoint is %s;", t->state.checkpoint);
@@ -115,7 +95,7 @@ static enum status diverged(struct trainer *t, const struct batch_source *source
         "step %llu: the %s is not finite at learning rate %g, %s;%s try a lower train.lr, a warm-up, or "
         "train.clip_norm",
         (unsigned long long)t->progress->step + 1, fault.gradient ? "gradient" : "loss", rate,
-        fault_text(where, &fault, source->samples), kept);
+        fault_text(where, &fault, t->feed.samples + t->feed.position), kept);
 }
 
 /* A last step may have sent weights to where nothing is finite, with no step behind it that would notice. */
@@ -217,17 +197,20 @@ static enum status run_steps(struct trainer *t)
     size_t count = t->job->train.count, batch = t->job->batch, end = epoch_samples(t);
     size_t position = t->progress->epoch_sum.samples;
     t->steps_started = clock_seconds();
-    const size_t *samples = order_of_epoch(&t->order, t->progress->epoch);
+    feed_epoch(&t->feed, t->progress->epoch, position);
     while (position < end && !steps_done(t)) {
         size_t n = count - position < batch ? count - position : batch;
         double rate = rate_now(t);
-        struct batch_source source = {t, samples + position};
+        feed_step(&t->feed, position);
         double began = clock_seconds();
         struct step_votes votes = {stop_asked(t), signals_save_asked() || minutes_due(t)};
-        struct step_result result = step_take(&t->step, t->progress->step, n, rate, votes, gather, &source);
+        struct step_result result =
+            step_take(&t->step, t->progress->step, n, rate, votes, feed_gather, &t->feed);
         if (!result.finite)
-            return diverged(t, &source, n, rate);
-        deadline_note_step(&t->deadline, clock_seconds() - began);
+            return diverged(t, n, rate);
+        double seconds = clock_seconds() - began;
+        deadline_note_step(&t->deadline, seconds);
+        feed_step_taken(&t->feed, seconds, t->step.reducer.choice != OVERLAP_AUTO);
         t->stop = result.stop;
         t->save = t->save || result.save;
         position += n;
@@ -259,7 +242,7 @@ static bool note_best(struct progress *progress, struct loss_sum test)
 /* Whether the running epoch ends with a test. */
 static bool test_due(const struct trainer *t)
 {
-    size_t every = t->config->evaluation.every;
+    size_t every = t->config->evaluate.every;
     uint64_t number = t->progress->epoch + 1;
     return t->job->has_test && (number == t->epochs || (every && number % every == 0));
 }
@@ -274,7 +257,7 @@ static enum status test_epoch(struct trainer *t, struct loss_sum *test)
     average_exchange(&t->average, &t->job->network);
     const struct evaluation_data data = {&t->job->test, job_normalization(t->job), job_tta(t->job)};
     enum status status =
-        evaluation_run_until(&t->job->network, t->job->comm, &data, stop_asked, t, &t->stop, test);
+        evaluation_run_until(&t->feed.reader, t->job->comm, &data, stop_asked, t, &t->stop, test);
     average_exchange(&t->average, &t->job->network);
     return status || t->stop || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
 }
@@ -317,6 +300,8 @@ static enum status finish_epoch(struct trainer *t)
     t->epoch_samples_at_start = 0;
     display_epoch(&t->display, p->epoch, p->step, row.train, test, rate, images_per_s, shown, best);
     bool last = p->epoch == t->epochs || steps_done(t);
+    if (!last) /* while the epoch is put on the disk */
+        feed_epoch(&t->feed, p->epoch, 0);
     if (t->job->comm->rank == 0) /* first: what a resumed run repeats, it drops from the file */
         status = saver_add_row(&t->state.saver, &row);
     status = comm_agree(t->job->comm, status);
@@ -349,6 +334,16 @@ static enum status run_epochs(struct trainer *t)
     return STATUS_OK;
 }
 
+/* Collective: of the rank that waited longest. */
+static void print_waiting(const struct trainer *t)
+{
+    const struct feed *feed = &t->feed;
+    struct summary_waiting waiting = {.steps = feed->steps, .trial = &feed->trial};
+    waiting.waited = comm_largest(t->job->comm, feed->waited, &waiting.rank);
+    waiting.seconds = feed->seconds;
+    summary_print_waiting(&waiting, t->job->comm->size);
+}
+
 static void print_end(struct trainer *t)
 {
     char seconds[32];
@@ -359,6 +354,7 @@ static void print_end(struct trainer *t)
         log_print("; best test %s %.4f at step %llu", t->progress->best_metric < 0 ? "loss" : "accuracy",
                   fabs(t->progress->best_metric), (unsigned long long)t->progress->best_step);
     log_print("\n");
+    print_waiting(t);
     summary_print_communication(&t->step.reducer);
     if (t->job->comm->rank == 0) {
         struct saver_times times = saver_times(&t->state.saver);
@@ -387,7 +383,7 @@ static enum status prepare(struct trainer *t)
         status =
             average_create(&t->average, &average, job->network.parameter_count, job->network.buffer_count);
     if (!status)
-        status = order_create(&t->order, job->train.count, c->run.seed, c->data.shuffle);
+        status = feed_create(&t->feed, job);
     status = comm_agree(job->comm, status);
     if (!status)
         status = step_create(&t->step, &job->network, &t->optimizer, job->comm, &step);
@@ -438,7 +434,6 @@ enum status trainer_run(struct job *job, struct start *start, const char *config
                         .start = start,
                         .steps = steps,
                         .config_text = config_text,
-                        .augment = job_augment(job),
                         .progress = &t.state.progress};
     if (!job->has_data)
         return status_set(STATUS_USAGE, "%s: training needs data: [data] file is not set", job->config->path);
@@ -455,7 +450,7 @@ enum status trainer_run(struct job *job, struct start *start, const char *config
         status = stopped(&t);
 done:
     state_destroy(&t.state);
-    order_destroy(&t.order);
+    feed_destroy(&t.feed);
     step_destroy(&t.step);
     optimizer_destroy(&t.optimizer);
     average_destroy(&t.average);

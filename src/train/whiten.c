@@ -19,7 +19,7 @@ static enum status whiten_layer(const struct job *job, const struct layer *layer
         size_t n = count - first < batch ? count - first : batch;
         for (size_t i = 0; i < n; i++)
             indices[i] = first + i;
-        dataset_gather(&job->train, job_normalization(job), indices, n, network->x, NULL, NULL, job->threads);
+        dataset_gather(&job->train, job_normalization(job), indices, n, network->x, NULL, NULL);
         whitening_add(&whitening, network->x, n, job->threads);
     }
     whitening_filters(&whitening, layer->whitening, network->parameters + weight->offset);

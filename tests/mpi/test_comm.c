@@ -95,6 +95,19 @@ static void test_first(void **state)
         assert_int_equal(comm_first(comm, comm->rank >= first), first);
 }
 
+static void test_largest(void **state)
+{
+    (void)state;
+    const struct comm *comm = &mpi_group_comm;
+    int rank;
+    for (int most = 0; most < comm->size; most++) {
+        assert_true(comm_largest(comm, comm->rank == most ? 2.5 : -1.0 * comm->rank, &rank) == 2.5);
+        assert_int_equal(rank, most);
+        assert_true(comm_largest(comm, comm->rank >= most ? 0.5 : 0.25, &rank) == 0.5);
+        assert_int_equal(rank, most);
+    }
+}
+
 static void test_broadcast_text(void **state)
 {
     (void)state;
@@ -134,9 +147,9 @@ static void test_agree(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranks), cmocka_unit_test(test_broadcast),      cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_first), cmocka_unit_test(test_broadcast_text), cmocka_unit_test(test_agree),
-        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_ranks), cmocka_unit_test(test_broadcast), cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_first), cmocka_unit_test(test_largest),   cmocka_unit_test(test_broadcast_text),
+        cmocka_unit_test(test_agree), cmocka_unit_test(test_hosts),
     };
     return mpi_group_run(argc, argv, tests);
 }

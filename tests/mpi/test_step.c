@@ -74,12 +74,12 @@ static void teardown(struct fixture *f)
     network_destroy(&f->network);
 }
 
-static void give(void *user, size_t first, size_t n, float *x, int32_t *classes, float *values)
+static void give(void *user, size_t first, size_t n, struct step_input *input)
 {
     const struct fixture *f = user;
-    memcpy(x, f->x + first * shape_count(image), n * shape_count(image) * sizeof *x);
-    memcpy(classes, f->classes + first, n * sizeof *classes);
-    memcpy(values, f->values + first * OUTPUTS, n * OUTPUTS * sizeof *values);
+    memcpy(input->x, f->x + first * shape_count(image), n * shape_count(image) * sizeof *f->x);
+    memcpy(input->classes, f->classes + first, n * sizeof *f->classes);
+    memcpy(input->values, f->values + first * OUTPUTS, n * OUTPUTS * sizeof *f->values);
 }
 
 static struct step_result take(struct fixture *f, uint64_t number, size_t batch, struct step_votes votes)
@@ -298,15 +298,16 @@ static void test_stopped_evaluation(void **state)
                                   .images = f.x,
                                   .outputs = OUTPUTS,
                                   .classes = f.classes};
+    struct reader reader;
     assert_done(network_bind(&f.network, 1, false, 1));
+    assert_done(reader_create(&reader, &f.network));
     for (int rank = 0; rank < size; rank++)
         for (int when = 0; when <= votes; when++) {
             struct asked asked = {rank, 0, when};
             struct loss_sum one, many;
             bool stopped;
             const struct evaluation_data data = {&split, &normalization, TTA_NONE};
-            assert_done(
-                evaluation_run_until(&f.network, &mpi_group_comm, &data, ask, &asked, &stopped, &many));
+            assert_done(evaluation_run_until(&reader, &mpi_group_comm, &data, ask, &asked, &stopped, &many));
             assert_int_equal(stopped, when < votes);
             assert_int_equal(asked.votes, when < votes ? when + 1 : votes);
             if (stopped)
@@ -314,6 +315,7 @@ static void test_stopped_evaluation(void **state)
             assert_done(evaluation_run(&f.network, &alone, &data, &one, NULL, NULL));
             assert_true(many.loss == one.loss && many.hits == one.hits && many.samples == one.samples);
         }
+    reader_destroy(&reader);
     teardown(&f);
 }
 

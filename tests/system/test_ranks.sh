@@ -68,6 +68,7 @@ awk -F, 'NR > 1 && ($3 != $1 * 1437 || $2 != $1 * 72) { bad = 1 } END { exit bad
     fail "metrics.csv: $(cat whole/metrics.csv)"
 [ "$(grep -c ' 1/2 ' out)" = 1 ] || fail "not one line per epoch: $(cat out)"
 expect_message "3 shards of" out
+expect_match '^data: .* waited [0-9.]+ ms a step, [0-9.]+ % of the time \(rank [0-2], which waited longest\)$'
 expect_match 'communication: ring, .* exposed [0-9.]+ ms a step'
 
 # Evaluation: the same lines, to the last digit.

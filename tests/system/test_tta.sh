@@ -10,7 +10,7 @@ need_mpirun
 python=$(find_python) || skip "there is no Python with h5py on this machine"
 write_config plain.ini plain
 export OMP_NUM_THREADS=1
-tta=(--set distributed.shards=4 --set distributed.allreduce=tree --set "evaluation.tta=flip,shift")
+tta=(--set distributed.shards=4 --set distributed.allreduce=tree --set "evaluate.tta=flip,shift")
 
 # tested FILE: the test columns of a metrics.csv
 tested()
@@ -22,7 +22,7 @@ expect_exit 0 cnn-train "${tta[@]}" --set train.epochs=2 --set run.output=one pl
 expect_message 'evaluation    mean of 6 views' out
 expect_exit 0 ranks 4 cnn-train "${tta[@]}" --set train.epochs=2 --set run.output=four plain.ini
 OMP_NUM_THREADS=3 expect_exit 0 cnn-train "${tta[@]}" --set train.epochs=2 --set run.output=threads plain.ini
-expect_exit 0 cnn-train "${tta[@]}" --set evaluation.tta=none --set train.epochs=2 --set run.output=without plain.ini
+expect_exit 0 cnn-train "${tta[@]}" --set evaluate.tta=none --set train.epochs=2 --set run.output=without plain.ini
 grep -q 'evaluation ' out && fail "the run table tells of views where there are none"
 for run in four threads; do
     expect_same_arrays one/latest.h5 $run/latest.h5 "with test-time augmentation, $run"
@@ -75,14 +75,14 @@ PY
 
 # Tests after every third epoch and after the last; or after that alone. The weights are the same.
 for every in 3 0; do
-    expect_exit 0 cnn-train --set evaluation.every=$every --set train.epochs=4.1 --set run.output=every-$every plain.ini
+    expect_exit 0 cnn-train --set evaluate.every=$every --set train.epochs=4.1 --set run.output=every-$every plain.ini
     tests=$("$python" -c 'import csv, sys; print(*[i for i, r in enumerate(csv.DictReader(open(sys.argv[1])), 1) if r["test_loss"] not in ("", "nan")])' every-$every/metrics.csv)
     expect_match '^  evaluation    (every 3 epochs|after the last epoch), images as they are$'
     [ "$every:$tests" = 3:3\ 5 ] || [ "$every:$tests" = 0:5 ] || fail "every = $every: tests after epochs $tests"
 done
 expect_same_arrays every-3/latest.h5 every-0/latest.h5 "with fewer tests"
 
-expect_exit 2 cnn-train --set evaluation.tta=shift plain.ini
+expect_exit 2 cnn-train --set evaluate.tta=shift plain.ini
 expect_message 'none, flip or flip,shift'
 expect_exit 2 cnn-predict --tta shift one/latest.h5 "$data" other.h5
 finish

@@ -43,10 +43,10 @@ static struct data *make(bool is_float)
     return d;
 }
 
-static float *gather(const struct data *d, const struct augment *a, uint64_t epoch, int threads)
+static float *gather(const struct data *d, const struct augment *a, uint64_t epoch)
 {
     float *x = array_floats(N * ITEM);
-    augment_gather(a, epoch, &d->split, &normalization, d->indices, N, x, threads);
+    augment_gather(a, epoch, &d->split, &normalization, d->indices, N, x);
     return x;
 }
 
@@ -117,7 +117,7 @@ static void test_flip_and_shift(void **state)
                                 .seed = 5};
             size_t moves[9] = {0}, mirrored = 0;
             for (uint64_t epoch = 0; epoch < 10; epoch++) {
-                float *x = gather(d, &a, epoch, 2);
+                float *x = gather(d, &a, epoch);
                 mirrored += check_moves(d, x, 1, reflect, moves);
                 free(x);
             }
@@ -138,7 +138,7 @@ static void test_alternating_flip(void **state)
     float *epochs[3];
     size_t mirrored = 0;
     for (uint64_t epoch = 0; epoch < 3; epoch++)
-        epochs[epoch] = gather(d, &a, epoch, 1);
+        epochs[epoch] = gather(d, &a, epoch);
     for (size_t i = 0; i < N; i++) {
         bool first = is_moved(d, epochs[0], i, true, 0, 0, false);
         assert_true(is_moved(d, epochs[0], i, first, 0, 0, false));
@@ -158,8 +158,8 @@ static void test_nothing(void **state)
     (void)state;
     struct data *d = make(false);
     struct augment none = {.seed = 5};
-    float *x = gather(d, &none, 3, 1), *plain = array_floats(N * ITEM);
-    dataset_gather(&d->split, &normalization, d->indices, N, plain, NULL, NULL, 1);
+    float *x = gather(d, &none, 3), *plain = array_floats(N * ITEM);
+    dataset_gather(&d->split, &normalization, d->indices, N, plain, NULL, NULL);
     assert_same_bits("unchanged images", x, plain, N * ITEM);
     assert_false(augment_changes(&none));
     free(x);
@@ -174,7 +174,7 @@ static void test_colour(void **state)
     (void)state;
     struct data *d = make(false);
     struct augment a = {.brightness = 0.3, .contrast = 0.4, .seed = 9};
-    float *x = gather(d, &a, 1, 2);
+    float *x = gather(d, &a, 1);
     double least = 2, most = 0;
     for (size_t i = 0; i < N; i++) {
         const unsigned char *bytes = d->bytes + d->indices[i] * ITEM;
@@ -213,7 +213,7 @@ static void test_cutout(void **state)
     (void)state;
     struct data *d = make(true);
     struct augment a = {.cutout = 3, .seed = 2};
-    float *x = gather(d, &a, 0, 2);
+    float *x = gather(d, &a, 0);
     size_t whole = 0;
     for (size_t i = 0; i < N; i++) {
         size_t top = H, left = W, bottom = 0, right = 0;
@@ -240,27 +240,30 @@ static void test_cutout(void **state)
     free(d);
 }
 
-/* A function of seed, epoch and sample: not of the place in the batch, nor of threads. */
+/* A function of seed, epoch and sample: not of the place in the batch, nor of the parts that it is
+ * gathered in. */
 static void test_what_it_hangs_on(void **state)
 {
     (void)state;
     struct data *d = make(false);
     struct augment a = {AUGMENT_FLIP_RANDOM, 2, AUGMENT_PAD_REFLECT, 2, 0.2, 0.2, 1};
-    float *x = gather(d, &a, 4, 1), *threads = gather(d, &a, 4, 3), *other = gather(d, &a, 5, 1);
-    assert_same_bits("three threads", threads, x, N * ITEM);
+    float *x = gather(d, &a, 4), *parts = array_floats(N * ITEM), *other = gather(d, &a, 5);
+    for (size_t i = 0; i < N; i++)
+        augment_gather(&a, 4, &d->split, &normalization, d->indices + i, 1, parts + i * ITEM);
+    assert_same_bits("in parts", parts, x, N * ITEM);
     assert_memory_not_equal(x, other, N * ITEM * sizeof *x);
     a.seed = 2;
-    float *seed = gather(d, &a, 4, 1);
+    float *seed = gather(d, &a, 4);
     assert_memory_not_equal(x, seed, N * ITEM * sizeof *x);
     a.seed = 1;
     size_t first = d->indices[0];
     for (size_t i = 0; i + 1 < N; i++)
         d->indices[i] = d->indices[i + 1];
     d->indices[N - 1] = first;
-    float *turned = gather(d, &a, 4, 1);
+    float *turned = gather(d, &a, 4);
     assert_same_bits("other places", turned, x + ITEM, (N - 1) * ITEM);
     free(x);
-    free(threads);
+    free(parts);
     free(other);
     free(seed);
     free(turned);

@@ -54,8 +54,8 @@ static void every_key(void **state)
                 config.augment.padding == AUGMENT_PAD_REFLECT && config.augment.cutout == 3);
     assert_true(config.augment.brightness == 0.25 && config.augment.contrast == 0.5 &&
                 config.augment.mixup == 0.25);
-    assert_int_equal(config.evaluation.tta, TTA_FLIP_SHIFT);
-    assert_int_equal(config.evaluation.every, 2);
+    assert_int_equal(config.evaluate.tta, TTA_FLIP_SHIFT);
+    assert_int_equal(config.evaluate.every, 2);
     assert_true(shape_equal(config.network.input, (struct shape){8, 9, 3}));
     assert_true(config.train.epochs == 6.75 && config.train.batch == 33 &&
                 config.train.optimizer == CONFIG_SGD);

@@ -385,7 +385,7 @@ static void test_fits(void **state)
     dataset_destroy(&split);
 }
 
-/* (v - mean) / std for every gathered value, against dataset_gather with 1 and 3 threads. */
+/* (v - mean) / std for every gathered value, also where a batch is gathered in parts. */
 static void check_gather(const struct dataset_split *split, const struct normalization *normalization)
 {
     enum { COUNT = 7 };
@@ -394,8 +394,10 @@ static void check_gather(const struct dataset_split *split, const struct normali
     float *x = malloc(COUNT * item * sizeof *x), *again = malloc(COUNT * item * sizeof *again);
     assert_true(x && again);
     int32_t got[COUNT];
-    dataset_gather(split, normalization, indices, COUNT, x, got, NULL, 1);
-    dataset_gather(split, normalization, indices, COUNT, again, NULL, NULL, 3);
+    dataset_gather(split, normalization, indices, COUNT, x, got, NULL);
+    for (size_t i = 0; i < COUNT; i += 3)
+        dataset_gather(split, normalization, indices + i, COUNT - i < 3 ? COUNT - i : 3, again + i * item,
+                       NULL, NULL);
     assert_memory_equal(x, again, COUNT * item * sizeof *x);
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(got[i], classes[indices[i]]);
@@ -493,7 +495,7 @@ static void test_gather_values(void **state)
     read_labelled(&split, H5T_NATIVE_INT8, bits, 2, 0);
     const size_t indices[] = {3, 1};
     float x[2 * H * W * C], values[2 * K];
-    dataset_gather(&split, &split.normalization, indices, 2, x, NULL, values, 2);
+    dataset_gather(&split, &split.normalization, indices, 2, x, NULL, values);
     for (size_t i = 0; i < 2; i++)
         for (size_t k = 0; k < K; k++)
             assert_true(values[i * K + k] == bits[indices[i] * K + k]);

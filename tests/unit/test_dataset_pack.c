@@ -78,7 +78,7 @@ static void assert_same_gathered(const struct dataset_split *a, const struct dat
         x[i] = array_floats(floats);
         values[i] = array_floats(TAKEN * OUTPUTS);
         classes[i] = array_bytes(TAKEN * sizeof **classes);
-        dataset_gather(both[i], &both[i]->normalization, indices, TAKEN, x[i], classes[i], values[i], 2);
+        dataset_gather(both[i], &both[i]->normalization, indices, TAKEN, x[i], classes[i], values[i]);
     }
     assert_same_bits("images", x[0], x[1], floats);
     assert_memory_equal(values[0], values[1], TAKEN * OUTPUTS * sizeof(float));

@@ -48,12 +48,11 @@ static void teardown(struct fixture *f)
     network_destroy(&f->network);
 }
 
-static void give(void *user, size_t first, size_t n, float *x, int32_t *classes, float *values)
+static void give(void *user, size_t first, size_t n, struct step_input *input)
 {
     const struct fixture *f = user;
-    (void)classes;
-    memcpy(x, f->x + first * 16, n * 16 * sizeof *x);
-    memcpy(values, f->values + first * OUTPUTS, n * OUTPUTS * sizeof *values);
+    memcpy(input->x, f->x + first * 16, n * 16 * sizeof *f->x);
+    memcpy(input->values, f->values + first * OUTPUTS, n * OUTPUTS * sizeof *f->values);
 }
 
 static struct fault find(struct fixture *f)

@@ -70,14 +70,14 @@ static void teardown(struct fixture *f)
     free(f->x);
 }
 
-static void give(void *user, size_t first, size_t n, float *x, int32_t *classes, float *values)
+static void give(void *user, size_t first, size_t n, struct step_input *input)
 {
     struct fixture *f = user;
     assert_true(f->calls < CALLS_MAX);
     f->asked[f->calls++] = (struct range){first, n};
-    memcpy(x, f->x + first * shape_count(image), n * shape_count(image) * sizeof *x);
-    memcpy(classes, f->classes + first, n * sizeof *classes);
-    memcpy(values, f->values + first * OUTPUTS, n * OUTPUTS * sizeof *values);
+    memcpy(input->x, f->x + first * shape_count(image), n * shape_count(image) * sizeof *f->x);
+    memcpy(input->classes, f->classes + first, n * sizeof *f->classes);
+    memcpy(input->values, f->values + first * OUTPUTS, n * OUTPUTS * sizeof *f->values);
 }
 
 static struct step_result take(struct fixture *f, uint64_t number, size_t batch, double rate)

@@ -55,8 +55,8 @@ static void test_too_small(void **state)
     static const struct shape row = {1, 9, 3}, column = {9, 1, 3}, least = {2, 2, 1};
     assert_done(tta_check(TTA_FLIP, row));
     assert_done(tta_check(TTA_FLIP_SHIFT, least));
-    assert_failure(tta_check(TTA_FLIP_SHIFT, row), STATUS_USAGE, "evaluation.tta", "1x9", NULL);
-    assert_failure(tta_check(TTA_FLIP_SHIFT, column), STATUS_USAGE, "evaluation.tta", "9x1", NULL);
+    assert_failure(tta_check(TTA_FLIP_SHIFT, row), STATUS_USAGE, "evaluate.tta", "1x9", NULL);
+    assert_failure(tta_check(TTA_FLIP_SHIFT, column), STATUS_USAGE, "evaluate.tta", "9x1", NULL);
 }
 
 int main(void)
