@@ -168,3 +168,12 @@ enum status recipe_class_weights(const struct job *job, float **weights)
     free(values);
     return status;
 }
+
+double recipe_checkpoint_bytes(const struct config *config, const struct network *network)
+{
+    bool slow = config->train.lookahead > 0, slow_buffers = slow && config->train.lookahead_buffers;
+    double arrays =
+        (double)(1 + optimizer_types[config->train.optimizer]->slot_count) + (config->train.ema > 0) + slow;
+    return sizeof(float) *
+           (arrays * (double)network->parameter_count + (1 + slow_buffers) * (double)network->buffer_count);
+}

@@ -19,5 +19,8 @@ struct average_settings recipe_average(const struct job *job);
  * or label smoothing, do not fit the network. After the network is planned. */
 enum status recipe_class_weights(const struct job *job, float **weights);
 
+/* Bytes of the arrays that a checkpoint has: weights, buffers, the optimizer's slots, averages. */
+double recipe_checkpoint_bytes(const struct config *config, const struct network *network);
+
 /* What lr is multiplied with for this batch: 1 without lr_scaling. */
 double recipe_lr_scale(const struct config *config, size_t batch);

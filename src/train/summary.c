@@ -292,9 +292,8 @@ void summary_print_run(const struct summary_run *run)
 {
     const struct config *c = run->config;
     char activations[32], arrays[32], copied[32], read[32];
-    double bytes = 4.0 * (double)run->network->parameter_count *
-                   (double)(1 + run->gradient_arrays + optimizer_types[c->train.optimizer]->slot_count +
-                            (c->train.ema > 0) + (c->train.lookahead > 0));
+    double saved = recipe_checkpoint_bytes(c, run->network),
+           gradients = sizeof(float) * (double)run->gradient_arrays * (double)run->network->parameter_count;
     log_print("  run           %s, seed %llu, cnn-train %s\n", c->run.name, (unsigned long long)c->run.seed,
               build_version());
     print_data(run);
@@ -307,13 +306,10 @@ void summary_print_run(const struct summary_run *run)
     }
     print_epochs(run);
     print_optimizer(run);
-    double copy = 4.0 * (double)run->network->parameter_count *
-                  (double)(1 + optimizer_types[c->train.optimizer]->slot_count + (c->train.ema > 0) +
-                           (c->train.lookahead > 0));
     log_print("  memory        %s activations and workspace, %s weights, gradients and optimizer, %s for "
               "checkpoints",
-              text_bytes(activations, (double)run->memory), text_bytes(arrays, bytes),
-              text_bytes(copied, 2 * copy)); /* the copy, and the file's bytes */
+              text_bytes(activations, (double)run->memory), text_bytes(arrays, saved + gradients),
+              text_bytes(copied, 2 * saved)); /* the copy, and the file's bytes */
     if (run->train)
         log_print(", %s to read ahead", text_bytes(read, (double)run->read_memory));
     log_print("\n");

@@ -14,6 +14,7 @@
 #include "train/signals.h"
 #include "train/state.h"
 #include "train/step.h"
+#include "train/stopwatch.h"
 #include "train/summary.h"
 
 #include <math.h>
@@ -42,21 +43,9 @@ struct trainer {
     struct deadline deadline;  /* rank 0's decides */
     struct progress *progress; /* the state's */
     bool stop, save;           /* asked for, agreed on: the end, a checkpoint */
-
-    /* this start */
-    double started, epoch_started;       /* clock_seconds */
-    double steps_started;                /* of the running epoch, checkpoints within it left out */
-    double saved;                        /* when the last checkpoint was asked for */
-    double seconds_before, epoch_before; /* progress->seconds and epoch_seconds when the clock was read */
-    uint64_t samples_at_start, epoch_samples_at_start;
+    struct stopwatch watch;
+    double saved; /* clock_seconds: when the last checkpoint was asked for */
 };
-
-static void read_clock(struct trainer *t)
-{
-    double now = clock_seconds();
-    t->progress->seconds = t->seconds_before + now - t->started;
-    t->progress->epoch_seconds = t->epoch_before + now - t->epoch_started;
-}
 
 /* Samples up to here, as if all epochs had been on the present data. */
 static uint64_t samples_now(const struct trainer *t)
@@ -117,9 +106,8 @@ static enum status check_weights(const struct trainer *t)
 
 static void show_progress(struct trainer *t, size_t position)
 {
-    read_clock(t);
-    double seconds = t->progress->seconds - t->seconds_before;
-    double rate = (double)(t->progress->samples_seen - t->samples_at_start) / fmax(seconds, 1e-9);
+    stopwatch_read(&t->watch, t->progress);
+    double rate = stopwatch_speed(&t->watch, t->progress);
     display_step(&t->display, t->progress->epoch, position / t->job->batch, t->progress->epoch_sum, rate,
                  ((double)t->samples - (double)samples_now(t)) / rate);
 }
@@ -146,7 +134,7 @@ static enum status save(struct trainer *t, bool best, bool last)
         status = state_write(&t->state, t->config_text, &wanted);
     t->save = false;
     t->saved = clock_seconds();
-    t->steps_started += t->saved - wanted.began;
+    stopwatch_leave_out(&t->watch, t->saved - wanted.began);
     return status;
 }
 
@@ -196,7 +184,7 @@ static enum status run_steps(struct trainer *t)
 {
     size_t count = t->job->train.count, batch = t->job->batch, end = epoch_samples(t);
     size_t position = t->progress->epoch_sum.samples;
-    t->steps_started = clock_seconds();
+    stopwatch_steps(&t->watch);
     feed_epoch(&t->feed, t->progress->epoch, position);
     while (position < end && !steps_done(t)) {
         size_t n = count - position < batch ? count - position : batch;
@@ -270,23 +258,15 @@ static double last_rate(const struct trainer *t)
     return schedule_rate(&t->schedule, samples_now(t) - last);
 }
 
-/* Of the epoch's steps in this start; where an earlier one took them all, of the epoch so far. */
-static double epoch_speed(const struct trainer *t)
-{
-    uint64_t all = t->progress->epoch_sum.samples, taken = all - t->epoch_samples_at_start;
-    double seconds = clock_seconds() - t->steps_started;
-    return taken ? (double)taken / fmax(seconds, 1e-9) : (double)all / fmax(t->progress->epoch_seconds, 1e-9);
-}
-
 static enum status finish_epoch(struct trainer *t)
 {
     struct progress *p = t->progress;
     struct loss_sum test;
-    double images_per_s = epoch_speed(t), rate = last_rate(t);
+    double images_per_s = stopwatch_epoch_speed(&t->watch, p), rate = last_rate(t);
     enum status status = test_epoch(t, &test);
     if (status)
         return status;
-    read_clock(t);
+    stopwatch_read(&t->watch, p);
     if (t->stop && test_due(t))
         return save(t, false, true);
     bool best = note_best(p, test);
@@ -294,10 +274,7 @@ static enum status finish_epoch(struct trainer *t)
     struct metrics_row row = {p->epoch, p->step,      p->samples_seen, p->epoch_sum, test,
                               rate,     images_per_s, p->seconds,      NULL};
     double shown = p->epoch_seconds;
-    p->epoch_sum = (struct loss_sum){0};
-    p->epoch_seconds = t->epoch_before = 0;
-    t->epoch_started = clock_seconds();
-    t->epoch_samples_at_start = 0;
+    stopwatch_next_epoch(&t->watch, p);
     display_epoch(&t->display, p->epoch, p->step, row.train, test, rate, images_per_s, shown, best);
     bool last = p->epoch == t->epochs || steps_done(t);
     if (!last) /* while the epoch is put on the disk */
@@ -392,10 +369,6 @@ static enum status prepare(struct trainer *t)
     if (!status)
         status =
             comm_agree(job->comm, job->comm->rank == 0 ? start_claim_folder(t->start, t->config) : STATUS_OK);
-    t->seconds_before = t->progress->seconds;
-    t->epoch_before = t->progress->epoch_seconds;
-    t->samples_at_start = t->progress->samples_seen;
-    t->epoch_samples_at_start = t->progress->epoch_sum.samples;
     return status;
 }
 
@@ -403,11 +376,9 @@ static void find_deadline(struct trainer *t, double limit)
 {
     char seconds[32];
     double minutes = t->config->checkpoint.stop_before, now = wall_clock();
-    double floats = (double)t->job->network.parameter_count *
-                        (double)(1 + t->optimizer.ops->slot_count + average_arrays(&t->average.settings)) +
-                    (double)t->job->network.buffer_count;
-    deadline_find(&t->deadline, minutes, limit, floats * sizeof(float) / DISK_MIN, now,
-                  deadline_age(getpid()), deadline_age(getsid(0)));
+    double bytes = recipe_checkpoint_bytes(t->config, &t->job->network);
+    deadline_find(&t->deadline, minutes, limit, bytes / DISK_MIN, now, deadline_age(getpid()),
+                  deadline_age(getsid(0)));
     if (t->deadline.end > 0)
         log_print("the job ends in %s (%s): the run stops in time\n\n",
                   text_seconds(seconds, fmax(t->deadline.end - now, 0)), t->deadline.source);
@@ -442,7 +413,8 @@ enum status trainer_run(struct job *job, struct start *start, const char *config
         goto done;
     find_deadline(&t, limit);
     display_create(&t.display, t.epochs, (job->train.count + job->batch - 1) / job->batch);
-    t.started = t.epoch_started = t.saved = clock_seconds();
+    stopwatch_start(&t.watch, t.progress);
+    t.saved = clock_seconds();
     status = run_epochs(&t);
     if (!status)
         print_end(&t);

@@ -72,8 +72,36 @@ static void test_ends(void **state)
     config_destroy(&config);
 }
 
+/* 10 parameters and 4 buffers: weights, two slots of Adam, moving average, slow weights; buffers once or
+ * twice.
+ */
+static void test_checkpoint_bytes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *train;
+        double floats;
+    } rows[] = {
+        {"momentum = 0.9", 2 * 10 + 4},
+        {"optimizer = adam", 3 * 10 + 4},
+        {"optimizer = adam\nema = 0.9", 4 * 10 + 4},
+        {"optimizer = adam\nema = 0.9\nlookahead = 5", 5 * 10 + 4},
+        {"optimizer = adam\nlookahead = 5\nlookahead_buffers = yes", 4 * 10 + 2 * 4},
+    };
+    const struct network network = {.parameter_count = 10, .buffer_count = 4};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct config config;
+        char text[256];
+        snprintf(text, sizeof text, "[network]\nout = softmax\n[train]\n%s\n", rows[i].train);
+        assert_done(config_parse(&config, "a.ini", text, NULL, 0));
+        assert_true(recipe_checkpoint_bytes(&config, &network) == 4 * rows[i].floats);
+        config_destroy(&config);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_length), cmocka_unit_test(test_ends)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_length), cmocka_unit_test(test_ends),
+                                       cmocka_unit_test(test_checkpoint_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
