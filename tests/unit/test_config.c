@@ -143,7 +143,7 @@ static void wrong_texts(void **state)
         {"x\n", "configs/a.ini:1: expected `name = value`"},
         {LAYERS "[trian]\n", "configs/a.ini:5: unknown section [trian]; did you mean `train`?"},
         {LAYERS "[hyper]\nlr = 1\n",
-         "unknown section [hyper]; there are run, data, augment, network, train, evaluation"},
+         "unknown section [hyper]; there are run, data, augment, network, train, evaluate"},
         {LAYERS "[Train]\nlr = 1\n", "unknown section [Train]; did you mean `train`?"},
         {LAYERS "[train]\nepoch = 1\n",
          "configs/a.ini:6: unknown key `epoch` in [train]; did you mean `epochs`?"},
