@@ -241,14 +241,14 @@ stop()
 # mpirun of Open MPI 4.1 stays behind for ever, locked up, when a rank has died while it was connecting to it. Where all its children
 # are dead or gone for so many seconds, it is ended: the process itself, or the mpirun that it has started.
 dead_max=${SUPERVISE_DEAD_MAX:-30}
-mpirun_names='mpirun|mpiexec|orterun'
+mpirun_names='mpi(run|exec)' # pgrep takes 15 characters at most
 end_stuck() # PROCESS
 {
     local launcher states dead=0
     while sleep 1 && kill -0 "$1" 2>/dev/null; do
-        launcher=$(pgrep -P "$1" -x "$mpirun_names" | head -n 1)
+        launcher=$(pgrep -P "$1" -x "$mpirun_names" | head -n 1 || true)
         launcher=${launcher:-$1}
-        states=$(ps -o stat= --ppid "$launcher")
+        states=$(ps -o stat= --ppid "$launcher" || true)
         if [ -z "$states" ] && ! ps -o comm= -p "$launcher" | grep -qxE "$mpirun_names"; then
             dead=0 # not a launcher at all
         elif grep -q '^[^Z]' <<<"$states"; then
