@@ -2,15 +2,18 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
 static atomic_bool counting, own_only;
+static pthread_t owner; /* the thread that own_only counts */
 static atomic_size_t count;
 
 static void start(bool own)
 {
     atomic_store(&count, 0);
+    owner = pthread_self();
     atomic_store(&own_only, own);
     atomic_store(&counting, true);
 }
@@ -55,7 +58,7 @@ static bool let_pass(const void *caller)
     if (!dladdr(caller, &theirs))
         return false;
     if (atomic_load(&own_only) && dladdr(&count, &ours))
-        return theirs.dli_fbase != ours.dli_fbase;
+        return theirs.dli_fbase != ours.dli_fbase || !pthread_equal(pthread_self(), owner);
     return strstr(theirs.dli_fname, "libgomp") != NULL;
 }
 

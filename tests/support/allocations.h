@@ -14,6 +14,6 @@ bool allocations_are_counted(void);
 void allocations_start(void);
 size_t allocations_stop(void);
 
-/* Likewise, but only what the program itself calls, our code and the test's, and not its libraries: MPI takes
- * memory for its messages as it likes. */
+/* Likewise, but only what the program itself calls on this thread, our code and the test's, and not its
+ * libraries: MPI takes memory for its messages as it likes, and a thread that writes files for its own. */
 void allocations_start_own(void);

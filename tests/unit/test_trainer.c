@@ -78,7 +78,7 @@ static void test_rate_is_of_training_alone(void **state)
     (void)state;
     const char *data = scratch_path("data.h5"), *output = scratch_path("run");
     write_data(data);
-    flush_seconds = 0.2;
+    flush_seconds = 0.4;
     train(data, output);
     char *table = scratch_read(scratch_path("run/metrics.csv"), NULL), *line = strchr(table, '\n') + 1;
     double before = 0;
