@@ -74,6 +74,9 @@ if [ -n "${DRY:-}" ]; then
     exit 0
 fi
 
+# shellcheck source=launch/stuck.sh
+. "$here/launch/stuck.sh"
+
 # mpirun kills its ranks soon after Ctrl-C or SIGTERM, but hands SIGUSR1 on to them; before there are any, it loses it.
 # In a process group of its own (set -m) it does not see the terminal's Ctrl-C.
 asked=no interrupted=no
@@ -97,9 +100,13 @@ export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout:-
 set -m
 "${command[@]}" </dev/null &
 launcher=$!
+end_stuck $launcher "${STUCK_MAX:-30}" &
+watcher=$!
 trap stop INT TERM HUP USR1
 while :; do
     code=0 interrupted=no
     wait $launcher || code=$?
-    [ $interrupted = yes ] || exit $code
+    [ $interrupted = yes ] || break
 done
+kill $watcher 2>/dev/null || true
+exit $code

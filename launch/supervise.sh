@@ -128,6 +128,8 @@ tables=$("${look[@]}" --dry-run "${look_options[@]}" </dev/null) || exit $?
 folder=$(sed -n 's/^  output  *//p' <<<"$tables")
 [ -n "$folder" ] || fail "${look[*]} --dry-run does not tell the output folder"
 
+# shellcheck source=launch/stuck.sh
+. "$(dirname "$0")/stuck.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -238,28 +240,6 @@ stop()
     asked=yes
 }
 
-# mpirun of Open MPI 4.1 stays behind for ever, locked up, when a rank has died while it was connecting to it. Where all its children
-# are dead or gone for so many seconds, it is ended: the process itself, or the mpirun that it has started.
-dead_max=${SUPERVISE_DEAD_MAX:-30}
-mpirun_names='mpi(run|exec)' # pgrep takes 15 characters at most
-end_stuck() # PROCESS
-{
-    local launcher states dead=0
-    while sleep 1 && kill -0 "$1" 2>/dev/null; do
-        launcher=$(pgrep -P "$1" -x "$mpirun_names" | head -n 1 || true)
-        launcher=${launcher:-$1}
-        states=$(ps -o stat= --ppid "$launcher" || true)
-        if [ -z "$states" ] && ! ps -o comm= -p "$launcher" | grep -qxE "$mpirun_names"; then
-            dead=0 # not a launcher at all
-        elif grep -q '^[^Z]' <<<"$states"; then
-            dead=0
-        else
-            dead=$((dead + 1))
-        fi
-        [ "$dead" -lt "$dead_max" ] || { say "all its processes are dead, but $launcher does not end: it is killed"; kill -KILL "$launcher"; }
-    done
-}
-
 # One start, with the options given: its exit code is left in $code. In a process group of its own (set -m) the launcher does not see
 # the terminal's Ctrl-C.
 run()
@@ -271,14 +251,14 @@ run()
     "${command[@]}" </dev/null &
     launcher=$!
     set +m
-    end_stuck "$launcher" &
+    end_stuck "$launcher" "${STUCK_MAX:-30}" &
     local watcher=$!
     while :; do
         code=0 interrupted=no
         wait "$launcher" || code=$?
         [ $interrupted = yes ] || break
     done
-    kill "$watcher" 2>/dev/null
+    kill "$watcher" 2>/dev/null || true
     touch "$work/ended"
     clean_up
     launcher=''

@@ -25,18 +25,7 @@ begin()
     mpirun --timeout 120 --bind-to none -np 4 cnn-train "${resume[@]}" "${options[@]}" --set run.output="$folder" plain.ini \
         >"$folder.out" 2>"$folder.err" </dev/null &
     launcher=$!
-    end_stuck $launcher &
-}
-
-# Open MPI's own affair: see launch/supervise.sh.
-end_stuck()
-{
-    local states dead=0
-    while sleep 1 && kill -0 "$1" 2>/dev/null; do
-        states=$(ps -o stat= --ppid "$1")
-        if grep -q '^[^Z]' <<<"$states"; then dead=0; else dead=$((dead + 1)); fi
-        [ $dead -lt 10 ] || { echo "mpirun hung behind its dead ranks, and was killed"; kill -KILL "$1"; }
-    done
+    end_stuck $launcher 10 &
 }
 
 # A moment within a run, start-up and end included, in seconds.

@@ -10,6 +10,9 @@ export PATH=$build:$PATH
 # shellcheck source=tests/environment.sh
 . "$source/tests/environment.sh"
 
+# shellcheck source=launch/stuck.sh
+. "$source/launch/stuck.sh"
+
 tmp=$(mktemp -d)
 trap 'chmod -R u+rwX "$tmp" 2>/dev/null; rm -rf "$tmp"' EXIT
 cd "$tmp" || exit 1
@@ -134,10 +137,26 @@ process_of()
     done
 }
 
-# ranks N COMMAND...: on N ranks that may use every core. Two minutes are enough for everything here.
+# ranks N COMMAND...: on N ranks that may use every core. Two minutes are enough for everything here; an mpirun that is locked up
+# (launch/stuck.sh) does not look at its own clock.
 ranks()
 {
     local n=$1
     shift
-    mpirun --timeout 120 --bind-to none -np "$n" "$@"
+    timeout --foreground -s KILL 150 mpirun --timeout 120 --bind-to none -np "$n" "$@"
+}
+
+# mpirun_behind OPTION...: mpirun in the background, with two minutes as well; $launcher is its process. `behind` waits for it, leaves
+# its exit code in $code, and fails, with $locked_up = yes, where it had to be killed because it had locked up behind dead ranks.
+mpirun_behind()
+{
+    mpirun --timeout 120 --bind-to none "$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
+    launcher=$!
+    end_stuck $launcher 10 2>"$tmp/locked_up" &
+}
+behind()
+{
+    code=0
+    wait $launcher || code=$?
+    [ ! -s "$tmp/locked_up" ]
 }

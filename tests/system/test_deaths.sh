@@ -36,8 +36,7 @@ reach()
     evaluation) set -- "$@" "${slow_evaluation[@]}" ;;
     checkpoint) set -- "$@" --set train.epochs=20000 --set checkpoint.keep=2 --set 'network.fc1=dense units=1500' ;;
     esac
-    mpirun --timeout 120 --bind-to none -np 4 cnn-train --set run.output=run "$@" plain.ini >out 2>err </dev/null &
-    launcher=$!
+    mpirun_behind -np 4 cnn-train --set run.output=run "$@" plain.ini
     case $phase in
     start) wait_for 60 starting ;;
     step) wait_for 60 test -e run/latest.h5 && sleep 0.3 ;;
@@ -53,26 +52,34 @@ reach()
     esac || fail "the ranks did not come to $phase: $(cat err)"
 }
 
+# death PHASE RANK SIGNAL CODE: the signal to that rank in that phase ends the job with CODE; 1 where mpirun locked up behind it.
 # Ten seconds are wide: mpirun takes two, and the machine may do other things.
+death()
+{
+    local phase=$1 rank=$2 signal=$3 expected=$4 began took
+    reach "$phase"
+    kill -"$signal" "$(process_of $launcher "$rank")" || { fail "rank $rank is gone before $phase"; return 0; }
+    began=$SECONDS
+    behind || return 1
+    took=$((SECONDS - began))
+    [ $code = "$expected" ] || fail "rank $rank died in $phase: exit code $code instead of $expected: $(cat err)"
+    [ $took -le 10 ] || fail "rank $rank died in $phase, and the job took $took s to end"
+    expect_match "rank $rank .*on node $host exited on signal" err
+    deaths=$((deaths + 1))
+    [ -e run/latest.h5 ] || return 0 # an evaluation comes before the first checkpoint
+    expect_exit 0 cnn-train --resume --set run.output=run --set train.epochs=20000 \
+        --steps $((10#$(basename "$(readlink run/latest.h5)" .h5 | tr -dc 0-9) + 1)) \
+        --set "network.fc1=dense units=$([ "$phase" = checkpoint ] && echo 1500 || echo 32)" plain.ini
+}
+
+# Locking up is Open MPI's own affair, seen where a rank dies while it starts, and the launch scripts end it: not three times in a row.
 deaths=0
 for phase in start step evaluation checkpoint; do
     for rank in 0 3; do
-        signal=$([ $rank = 0 ] && echo KILL || echo SEGV)
-        expected=$([ $rank = 0 ] && echo 137 || echo 139)
-        reach $phase
-        process=$(process_of $launcher $rank)
-        kill -$signal "$process" || { fail "rank $rank is gone before $phase"; continue; }
-        began=$SECONDS code=0
-        wait $launcher || code=$?
-        took=$((SECONDS - began))
-        [ $code = "$expected" ] || fail "rank $rank died in $phase: exit code $code instead of $expected: $(cat err)"
-        [ $took -le 10 ] || fail "rank $rank died in $phase, and the job took $took s to end"
-        expect_match "rank $rank .*on node $host exited on signal" err
-        deaths=$((deaths + 1))
-        [ -e run/latest.h5 ] || continue # an evaluation comes before the first checkpoint
-        expect_exit 0 cnn-train --resume --set run.output=run --set train.epochs=20000 \
-            --steps $((10#$(basename "$(readlink run/latest.h5)" .h5 | tr -dc 0-9) + 1)) \
-            --set "network.fc1=dense units=$([ $phase = checkpoint ] && echo 1500 || echo 32)" plain.ini
+        for _ in 1 2 3; do
+            if [ $rank = 0 ]; then death $phase 0 KILL 137; else death $phase 3 SEGV 139; fi && break
+            cat locked_up
+        done
     done
 done
 [ $deaths = 8 ] || fail "$deaths deaths instead of 8"
@@ -80,8 +87,8 @@ done
 for phase in evaluation checkpoint; do
     reach $phase --set distributed.stall_warn=1 --set distributed.stall_abort=3
     kill -STOP "$(process_of $launcher 0)"
-    began=$SECONDS code=0
-    wait $launcher || code=$?
+    began=$SECONDS
+    behind || fail "rank 0 stood still in $phase: $(cat locked_up)"
     [ $code = 1 ] || fail "rank 0 stood still in $phase: exit code $code: $(cat err)"
     [ $((SECONDS - began)) -le 40 ] || fail "rank 0 stood still in $phase, and the job took $((SECONDS - began)) s to end"
     expect_match "^error.*: rank 0 on $host " err

@@ -126,16 +126,14 @@ expect_message "the last good checkpoint is diverged/step-00000005.h5"
 [ "$(readlink diverged/latest.h5)" = step-00000005.h5 ] || fail "latest.h5 is $(readlink diverged/latest.h5)"
 
 # Asked to stop by a signal that mpirun hands on: after the step, with a checkpoint, from which the run goes on to the same end.
-mpirun --bind-to none -np 2 cnn-train --set train.epochs=20000 --set run.output=stopped plain.ini >out 2>err </dev/null &
-launcher=$!
+mpirun_behind -np 2 cnn-train --set train.epochs=20000 --set run.output=stopped plain.ini
 if ! wait_for 120 test -e stopped/step-00000072.h5; then
     kill $launcher
     fail "the ranks did not start, or made no checkpoint: $(cat err)"
     finish
 fi
 kill -USR1 $launcher
-wait $launcher
-code=$?
+behind || cat locked_up
 [ $code = 85 ] || fail "stopped with exit code $code: $(cat err)"
 step=$(readlink stopped/latest.h5 | tr -dc 0-9 | sed 's/5$//; s/^0*//')
 expect_match '^stopped after [0-9]+ steps'

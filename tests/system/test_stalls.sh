@@ -15,21 +15,11 @@ long=(--set train.epochs=20000 --set checkpoint.keep=3)
 launch()
 {
     rm -rf run
-    mpirun --bind-to none -np 3 cnn-train "${long[@]}" --set run.output=run "$@" plain.ini >out 2>err </dev/null &
-    launcher=$!
+    mpirun_behind -np 3 cnn-train "${long[@]}" --set run.output=run "$@" plain.ini
     wait_for 120 test -e run/latest.h5 && return
     kill "$launcher"
     fail "the ranks did not start: $(cat err)"
     finish
-}
-
-# The process of a rank of the launcher.
-rank_process()
-{
-    local process
-    for process in $(pgrep -P "$launcher"); do
-        tr '\0' '\n' <"/proc/$process/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" && echo "$process"
-    done
 }
 
 # What is said of a rank that does not arrive, behind its name: where it was.
@@ -40,7 +30,7 @@ where="$where phase (read|forward|backward|reduce|update|evaluate|checkpoint|agr
 # wide: what counts is that it ends by itself.
 for rank in 1 0; do
     launch --set distributed.stall_warn=0.5 --set distributed.stall_abort=2.5
-    process=$(rank_process $rank)
+    process=$(process_of $launcher $rank)
     kill -STOP "$process"
     ( sleep 60; kill -KILL "$launcher" 2>/dev/null ) &
     killer=$!
@@ -55,14 +45,13 @@ done
 
 # Stopped for a while: told of, told when it is back, and the run ends with the bits of one that was left alone.
 launch --set distributed.stall_warn=1.5 --set distributed.stall_abort=0
-process=$(rank_process 2)
+process=$(process_of $launcher 2)
 kill -STOP "$process"
 sleep 4
 kill -CONT "$process"
 sleep 0.5
 kill -USR1 $launcher
-wait $launcher
-code=$?
+behind || fail "after a pause: $(cat locked_up)"
 [ $code = 85 ] || fail "after a pause: exit code $code: $(cat err)"
 expect_match 'warning.*rank 2 on' err
 expect_match '(rank 2 on .* has arrived|the ranks go on) after [0-9.]+ s' err

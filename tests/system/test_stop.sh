@@ -18,8 +18,7 @@ launch()
     local n=$1
     shift
     rm -rf run
-    mpirun --timeout 120 --bind-to none -np "$n" cnn-train --set run.output=run "$@" plain.ini >out 2>err </dev/null &
-    launcher=$!
+    mpirun_behind -np "$n" cnn-train --set run.output=run "$@" plain.ini
 }
 
 # started N: all ranks stand in main, where signals are remembered (SIGUSR1 is the 10th).
@@ -41,8 +40,8 @@ trained()
 # expect_end CODE WHAT: of the launcher; the last checkpoint is of the step after which it says that it stopped.
 expect_end()
 {
-    local code=0 last
-    wait $launcher || code=$?
+    local last
+    behind || fail "$2: $(cat locked_up)"
     [ $code = "$1" ] || fail "$2: exit code $code: $(cat err)"
     last=$(sed -n 's/^stopped .*after step \([0-9]*\);.*/\1/p' out)
     [ "$(readlink run/latest.h5)" = "$(printf 'step-%08d.h5' "${last:-0}")" ] ||

@@ -120,12 +120,12 @@ rm -rf other
 # A launcher that hangs behind its dead ranks, and one whose ranks are gone; what needs none is left alone.
 printf '#!/bin/bash\nread -r -t 4 line <>nobody; exit 0\n' >alone && chmod +x alone
 printf '#!/bin/sh\ntrue & exec sleep 1000\n' >stuck && chmod +x stuck
-expect_exit 137 env SUPERVISE_DEAD_MAX=2 "$supervise" --restarts 0 --pause 0 -- ./stuck cnn-train other.ini
-expect_message "all its processes are dead"
+expect_exit 137 env STUCK_MAX=2 "$supervise" --restarts 0 --pause 0 -- ./stuck cnn-train other.ini
+expect_message "all ranks are dead or gone"
 mkdir -p gone && mkfifo nobody && printf '#!/bin/sh\nread line <nobody\n' >gone/mpirun && chmod +x gone/mpirun
-expect_exit 137 env SUPERVISE_DEAD_MAX=2 "$supervise" --restarts 0 --pause 0 -- gone/mpirun cnn-train other.ini
-expect_message "all its processes are dead"
-expect_exit 0 env SUPERVISE_DEAD_MAX=1 "$supervise" --restarts 0 --pause 0 -- ./alone cnn-train other.ini
+expect_exit 137 env STUCK_MAX=2 "$supervise" --restarts 0 --pause 0 -- gone/mpirun cnn-train other.ini
+expect_message "all ranks are dead or gone"
+expect_exit 0 env STUCK_MAX=1 "$supervise" --restarts 0 --pause 0 -- ./alone cnn-train other.ini
 
 # Stopped by others: left to the batch system, or started again.
 rm -f calls
