@@ -1,11 +1,13 @@
 /* Speed of single convolutions: ours, oneDNN's (where it was found), and those by im2col and OpenBLAS.
  *
- *     bench_conv [--threads N] [--repeats N] [--ours] [PART]      only shapes whose line begins with PART
+ *     bench_conv [--threads N] [--repeats N] [--ours] [--direct] [PART]      only shapes whose line begins
+ * with PART
  *
  * GFLOP/s count two operations per multiply-add of the formula, padding included, the best of several runs,
  * in the thread's own time where there is one; behind ours its share of the peak, which a loop in registers
  * measures before every shape (the most so far). Shapes are those of the networks in configs/bench, and a
  * grid. */
+#include "core/kernels/conv2d_winograd.h"
 #include "core/kernels/gemm.h"
 #include "core/kernels/isa.h"
 #include "core/kernels/peak.h"
@@ -132,7 +134,7 @@ static double best_seconds(struct work *w, void (*run)(struct work *w, int pass)
 }
 
 static struct work work_create(const struct shape *s, const struct tile_kernel *kernel, int threads,
-                               double *flop)
+                               bool winograd, double *flop)
 {
     struct work w = {.threads = threads};
     struct window window = {.in = s->size,
@@ -143,6 +145,7 @@ static struct work work_create(const struct shape *s, const struct tile_kernel *
                             .pad_end = s->pad};
     window_plan(&window, false);
     w.g = (struct conv2d){.h = window, .w = window, .c = s->c, .oc = s->oc, .groups = 1, .kernel = kernel};
+    w.g.winograd = winograd && conv2d_winograd_fits(&w.g);
     size_t weights = s->c * s->oc * s->kernel * s->kernel, out = window.out * window.out;
     double image = 2 * (double)(weights * out);
     w.n = image > RUN_FLOP ? 1 : (size_t)(RUN_FLOP / image);
@@ -184,7 +187,7 @@ static void measure_onednn(struct work *w, double flop, int repeats)
 int main(int argc, char **argv)
 {
     int threads = 1, repeats = 5;
-    bool ours_only = false;
+    bool ours_only = false, winograd = true;
     const char *part = "";
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--threads") && i + 1 < argc)
@@ -193,6 +196,8 @@ int main(int argc, char **argv)
             repeats = atoi(argv[++i]);
         else if (!strcmp(argv[i], "--ours"))
             ours_only = true;
+        else if (!strcmp(argv[i], "--direct"))
+            winograd = false;
         else
             part = argv[i];
     }
@@ -219,7 +224,7 @@ int main(int argc, char **argv)
                  s->kernel, s->stride, s->size);
         if (strncmp(line, part, strlen(part)))
             continue;
-        struct work w = work_create(s, kernel, threads, &flop);
+        struct work w = work_create(s, kernel, threads, winograd, &flop);
         printf("%-36s x%-4zu %6.1f ", line, w.n, peak);
         for (int pass = 0; pass < PASSES; pass++) {
             double rate = flop / best_seconds(&w, our_pass, pass, repeats) / 1e9;

@@ -1,4 +1,4 @@
-#include "core/kernels/conv2d.h"
+#include "core/kernels/conv2d_winograd.h"
 #include "core/layer.h"
 #include "core/layer_isa.h"
 #include "core/whitening.h"
@@ -13,10 +13,13 @@ struct options {
     bool bias;
     int init; /* enum layer_init, or beyond it: */
     double whiten_eps;
+    int algorithm;          /* enum algorithm */
     struct conv2d geometry; /* planned */
 };
 
 enum { INIT_DIRAC = LAYER_INIT_UNIFORM + 1, INIT_WHITEN };
+
+enum algorithm { ALGORITHM_AUTO, ALGORITHM_DIRECT, ALGORITHM_WINOGRAD };
 
 static const struct option options[] = {
     {NULL, "filters", OPTION_SIZE, offsetof(struct options, filters), NULL, 1, 1 << 20, NULL,
@@ -41,6 +44,12 @@ static const struct option options[] = {
      "images, such that each answers with variance 1, and their negatives; without data they are uniform"},
     {NULL, "whiten_eps", OPTION_REAL, offsetof(struct options, whiten_eps), "5e-4", 1e-12, 1e6, NULL,
      "init=whiten: added to the eigenvalue before its root divides the filter"},
+    {NULL, "algorithm", OPTION_CHOICE, offsetof(struct options, algorithm), "auto", 0, 0,
+     "auto|direct|winograd",
+     "how it is computed: by the formula, or, with kernel=3 and stride=1, with a quarter of the "
+     "multiplications "
+     "and "
+     "three times the rounding error; auto: the faster one"},
 };
 
 static void plan_window(struct window *w, const struct padding *padding, size_t pad)
@@ -96,6 +105,12 @@ static enum status plan(struct layer *layer)
         return status;
     plan_window(&g->h, &o->padding, o->padding.sides.h);
     plan_window(&g->w, &o->padding, o->padding.sides.w);
+    if (o->algorithm == ALGORITHM_WINOGRAD && !conv2d_winograd_can(g))
+        return status_set(STATUS_USAGE,
+                          "algorithm=winograd is for kernel=3, stride=1 and padding up to 2, without "
+                          "groups and dilation");
+    g->winograd =
+        o->algorithm == ALGORITHM_WINOGRAD || (o->algorithm == ALGORITHM_AUTO && conv2d_winograd_fits(g));
     layer->out = (struct shape){g->h.out, g->w.out, g->oc};
     layer_add_parameter(layer, "weight", true, 4,
                         (size_t[]){g->oc, in.c / g->groups, g->h.kernel, g->w.kernel});

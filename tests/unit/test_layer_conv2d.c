@@ -76,15 +76,32 @@ static const struct row {
     {2, 9, 8, 66, 130, 2, 3, 3, 1, 1, 1, 1, SAME, SAME, "yes"},
     {3, 7, 7, 128, 64, 1, 3, 3, 1, 1, 1, 1, 1, 1, "yes"},
     {2, 10, 6, 40, 35, 1, 1, 1, 2, 2, 1, 1, 1, 0, "yes"},
+    /* tiles of 4x4 outputs: whole, more than the image, cut on both sides, several chunks of them */
+    {2, 8, 4, 16, 32, 1, 3, 3, 1, 1, 1, 1, 1, 1, "yes"},
+    {1, 1, 2, 5, 3, 1, 3, 3, 1, 1, 1, 1, 1, 1, "no"},
+    {2, 3, 9, 7, 40, 1, 3, 3, 1, 1, 1, 1, 2, 0, "yes"},
+    {3, 9, 3, 20, 6, 1, 3, 3, 1, 1, 1, 1, 0, 2, "yes"},
+    {21, 21, 20, 1, 31, 1, 3, 3, 1, 1, 1, 1, 1, 1, "yes"},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
+
+/* The two ways of computing: `direct`, and `winograd` where that can be. */
+enum { WAYS = 2 };
+static const char *const ways[WAYS] = {"direct", "winograd"};
+
+static bool row_can(const struct row *r, size_t way)
+{
+    bool small = r->padding_h <= 2 && r->padding_w <= 2;
+    return way == 0 || (r->kernel_h == 3 && r->kernel_w == 3 && r->stride_h == 1 && r->stride_w == 1 &&
+                        r->dilation_h == 1 && r->dilation_w == 1 && r->groups == 1 && small);
+}
 
 static struct shape row_shape(const struct row *r)
 {
     return (struct shape){r->h, r->w, r->c};
 }
 
-static void row_text(const struct row *r, char text[512])
+static void row_text(const struct row *r, size_t way, char text[512])
 {
     char padding[64] = "same";
     if (r->padding_h != SAME)
@@ -92,9 +109,9 @@ static void row_text(const struct row *r, char text[512])
     snprintf(
         text, 512,
         "probe = conv2d filters=%zu kernel=%zux%zu stride=%zux%zu dilation=%zux%zu groups=%zu padding=%s "
-        "bias=%s" PROBE_TAIL,
+        "bias=%s algorithm=%s" PROBE_TAIL,
         r->filters, r->kernel_h, r->kernel_w, r->stride_h, r->stride_w, r->dilation_h, r->dilation_w,
-        r->groups, padding, r->bias);
+        r->groups, padding, r->bias, ways[way]);
 }
 
 static struct naive_window row_window(const struct row *r)
@@ -137,13 +154,13 @@ static void check_plan(const struct layer *layer, const struct naive_window *v, 
     assert_false(p[1].decay);
 }
 
-static void check_row(const struct row *r)
+static void check_row(const struct row *r, size_t way)
 {
     struct naive_window v = row_window(r);
     bool bias = !strcmp(r->bias, "yes");
     char text[512];
     struct probe probe;
-    row_text(r, text);
+    row_text(r, way, text);
     probe_create(&probe, row_shape(r), text, v.n);
     check_plan(&probe.layer, &v, bias);
 
@@ -169,15 +186,17 @@ static void test_grid(void **state)
     (void)state;
     for (size_t k = 0; isa_kernel(k); k++) {
         setenv("CNN_ISA", isa_kernel(k)->name, 1);
-        for (size_t i = 0; i < ROWS; i++) {
-            print_message("%s, row %zu\n", isa_kernel(k)->name, i);
-            check_row(&rows[i]);
+        for (size_t i = 0; i < WAYS * ROWS; i++) {
+            if (!row_can(&rows[i / WAYS], i % WAYS))
+                continue;
+            print_message("%s, row %zu, %s\n", isa_kernel(k)->name, i / WAYS, ways[i % WAYS]);
+            check_row(&rows[i / WAYS], i % WAYS);
         }
     }
     unsetenv("CNN_ISA");
 }
 
-static struct conv2d geometry(const struct row *r)
+static struct conv2d geometry(const struct row *r, size_t way)
 {
     struct naive_window v = row_window(r);
     return (struct conv2d){
@@ -186,6 +205,7 @@ static struct conv2d geometry(const struct row *r)
         .c = r->c,
         .oc = r->filters,
         .groups = r->groups,
+        .winograd = way == 1,
         .kernel = isa_choose()};
 }
 
@@ -196,9 +216,9 @@ struct direct {
     float *x, *dx, *y, *dy, *weight, *bias, *dweight, *dbias;
 };
 
-static struct direct direct_create(const struct row *r)
+static struct direct direct_create(const struct row *r, size_t way)
 {
-    struct direct d = {.g = geometry(r), .n = r->n};
+    struct direct d = {.g = geometry(r, way), .n = r->n};
     d.x_count = r->h * r->w * r->c;
     d.y_count = d.g.h.out * d.g.w.out * r->filters;
     d.weights = r->kernel_h * r->kernel_w * r->c / r->groups * r->filters;
@@ -238,8 +258,11 @@ static void direct_run(struct direct *d, size_t first, size_t n, bool relu)
 static void test_an_image_by_itself_has_the_same_bits(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ROWS; i++) {
-        struct direct d = direct_create(&rows[i]), alone = direct_create(&rows[i]);
+    for (size_t i = 0; i < WAYS * ROWS; i++) {
+        const struct row *r = &rows[i / WAYS];
+        if (!row_can(r, i % WAYS))
+            continue;
+        struct direct d = direct_create(r, i % WAYS), alone = direct_create(r, i % WAYS);
         direct_run(&d, 0, d.n, false);
         for (size_t image = 0; image < d.n; image++) {
             direct_run(&alone, image, 1, false);
@@ -254,8 +277,11 @@ static void test_an_image_by_itself_has_the_same_bits(void **state)
 static void test_relus_in_passing(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ROWS; i++) {
-        struct direct d = direct_create(&rows[i]), plain = direct_create(&rows[i]);
+    for (size_t i = 0; i < WAYS * ROWS; i++) {
+        const struct row *r = &rows[i / WAYS];
+        if (!row_can(r, i % WAYS))
+            continue;
+        struct direct d = direct_create(r, i % WAYS), plain = direct_create(r, i % WAYS);
         direct_run(&plain, 0, d.n, false);
         direct_run(&d, 0, d.n, true);
         for (size_t e = 0; e < d.n * d.y_count; e++)
@@ -273,7 +299,7 @@ static void test_relus_in_passing(void **state)
  * dy in all of dx and of the weights' gradients that it is a factor of. */
 static void check_not_finite(const struct row *r, float value)
 {
-    struct direct d = direct_create(r);
+    struct direct d = direct_create(r, 0);
     struct naive_window v = row_window(r);
     size_t at_x = d.x_count / 2, at_y = d.y_count / 2, last = d.n - 1;
     double *x = array_bytes(d.n * d.x_count * sizeof *x), *dy = array_bytes(d.n * d.y_count * sizeof *dy);
@@ -328,17 +354,20 @@ static void test_what_is_not_finite_stays_where_it_belongs(void **state)
 static void test_workspace_suffices_for_fewer_samples(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ROWS; i++) {
+    for (size_t i = 0; i < WAYS * ROWS; i++) {
+        if (!row_can(&rows[i / WAYS], i % WAYS))
+            continue;
         char text[512];
         struct network network;
-        row_text(&rows[i], text);
-        network_must_plan(&network, row_shape(&rows[i]), text);
+        row_text(&rows[i / WAYS], i % WAYS, text);
+        network_must_plan(&network, row_shape(&rows[i / WAYS]), text);
         const struct layer *layer = network_find(&network, "probe");
         size_t before = 0;
         for (size_t n = 1; n <= 40; n++) {
             size_t bytes = layer->ops->workspace(layer, n, 3);
             if (bytes < before)
-                fail_msg("row %zu: %zu bytes for %zu samples, but %zu for one fewer", i, bytes, n, before);
+                fail_msg("row %zu: %zu bytes for %zu samples, but %zu for one fewer", i / WAYS, bytes, n,
+                         before);
             before = bytes;
         }
         network_destroy(&network);
@@ -374,6 +403,11 @@ static void test_refusals(void **state)
     assert_refused(input, "conv2d filters=2 kernel=3 padding=-1", "padding");
     assert_refused(input, "conv2d filters=2 kernel=3 bias=perhaps", "bias");
     assert_refused(input, "conv2d kernel=3", "filters");
+    assert_refused(input, "conv2d filters=2 kernel=3 algorithm=fast", "winograd");
+    assert_refused(input, "conv2d filters=2 kernel=3x2 algorithm=winograd", "kernel=3");
+    assert_refused(input, "conv2d filters=2 kernel=3 stride=2x1 algorithm=winograd", "stride=1");
+    assert_refused(input, "conv2d filters=2 kernel=3 padding=1x3 algorithm=winograd", "padding up to 2");
+    assert_refused(input, "conv2d filters=4 kernel=3 groups=2 algorithm=winograd", "groups");
     assert_refused(input, "conv2d filters=32 kernel=2 init=white", "whiten");
     assert_refused(input, "conv2d filters=31 kernel=2 init=whiten", "filters=32");
     assert_refused(input, "conv2d filters=16 kernel=2 groups=2 init=whiten", "groups");

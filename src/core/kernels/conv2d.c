@@ -3,6 +3,7 @@
 #include "core/kernels/axis.h"
 #include "core/kernels/conv2d_narrow.h"
 #include "core/kernels/conv2d_planar.h"
+#include "core/kernels/conv2d_winograd.h"
 #include "core/kernels/cut.h"
 #include "core/kernels/parallel.h"
 
@@ -78,6 +79,8 @@ static struct pass pass_init(const struct conv2d *g, bool backward, int threads,
 size_t conv2d_data_workspace(const struct conv2d *g, size_t n, int threads)
 {
     size_t forward, backward;
+    if (g->winograd)
+        return conv2d_winograd_data_workspace(g, n, threads);
     if (conv2d_planar_fits(g))
         forward = conv2d_planar_workspace(g, threads);
     else
@@ -351,6 +354,10 @@ void conv2d_forward(const struct conv2d *g, size_t n, const float *x, const floa
                     const struct conv2d_epilogue *epilogue, float *y, void *workspace, int threads)
 {
     size_t bytes;
+    if (g->winograd) {
+        conv2d_winograd_forward(g, n, x, weight, epilogue, y, workspace, threads);
+        return;
+    }
     if (conv2d_planar_fits(g)) {
         conv2d_planar_forward(g, n, x, weight, epilogue, y, workspace, threads);
         return;
@@ -369,6 +376,10 @@ void conv2d_backward_input(const struct conv2d *g, size_t n, const float *dy, co
                            const float *relu_output, float *dx, void *workspace, int threads)
 {
     size_t bytes;
+    if (g->winograd) {
+        conv2d_winograd_backward_input(g, n, dy, weight, relu_output, dx, workspace, threads);
+        return;
+    }
     if (conv2d_narrow_fits(g)) {
         conv2d_narrow_backward_input(g, n, dy, weight, relu_output, dx, workspace, threads);
         return;

@@ -27,7 +27,8 @@ struct conv2d {
     struct window h, w;
     size_t c, oc, groups; /* channels in and out, both divisible by groups */
     const struct tile_kernel *kernel;
-    bool is_part; /* weight gradients are summed in one part, not in several */
+    bool winograd; /* by conv2d_winograd.h, which fits */
+    bool is_part;  /* weight gradients are summed in one part, not in several */
 };
 
 /* What is done to an output while it is in a register. */

@@ -1,6 +1,7 @@
 #include "core/kernels/axis.h"
 #include "core/kernels/conv2d.h"
 #include "core/kernels/conv2d_weight_few.h"
+#include "core/kernels/conv2d_winograd.h"
 #include "core/kernels/cut.h"
 #include "core/kernels/parallel.h"
 
@@ -116,6 +117,8 @@ static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void
 size_t conv2d_backward_weight_workspace(const struct conv2d *g, size_t n, int threads)
 {
     size_t bytes;
+    if (g->winograd)
+        return conv2d_winograd_weight_workspace(g, n, threads);
     pass_init(g, n, threads, NULL, &bytes);
     return conv2d_weight_few_fits(g) ? size_max(bytes, conv2d_weight_few_workspace(g, n, threads)) : bytes;
 }
@@ -381,6 +384,10 @@ void conv2d_backward_weight(const struct conv2d *g, size_t n, const float *x, co
                             float *dbias, void *workspace, int threads)
 {
     size_t bytes;
+    if (g->winograd) {
+        conv2d_winograd_backward_weight(g, n, x, dy, dweight, dbias, workspace, threads);
+        return;
+    }
     if (conv2d_weight_few_fits(g) && conv2d_weight_few(g, n, x, dy, dweight, dbias, workspace, threads))
         return;
     struct pass p = pass_init(g, n, threads, workspace, &bytes);

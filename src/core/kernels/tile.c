@@ -1,88 +1,13 @@
 /* Compiled once per instruction set, with
  *
  *   TILE_KERNEL  name of the table that it defines      TILE_NAME    what the user calls it
- *   TILE_VECTOR  floats in a register                   TILE_ROWS    rows that registers suffice for */
+ *   TILE_VECTOR  floats in a register                   TILE_ROWS    rows that registers suffice for
+ *   WINOGRAD_KERNEL  the table of winograd.c */
 #include "core/kernels/tile.h"
 
-#include <string.h>
-#ifdef __AVX512F__
-#include <immintrin.h> /* masks, for which there is no vector extension */
-#endif
-
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 24")
-#endif
-
-typedef float vector __attribute__((vector_size(TILE_VECTOR * sizeof(float))));
-typedef int vector_mask __attribute__((vector_size(TILE_VECTOR * sizeof(int))));
-typedef float vector_anywhere
-    __attribute__((vector_size(TILE_VECTOR * sizeof(float)), aligned(sizeof(float)), may_alias));
+#include "core/kernels/vector.h"
 
 enum { VECTORS_MAX = 2 };
-
-static inline vector load(const float *from)
-{
-    return *(const vector_anywhere *)from;
-}
-
-#ifdef __AVX512F__
-/* The first `count` floats of a register; 0: all. */
-static inline vector load_part(const float *from, size_t count)
-{
-    return _mm512_maskz_loadu_ps((__mmask16)(count ? (1u << count) - 1 : 0xffff), from);
-}
-
-static inline void store_part(float *to, vector v, size_t count)
-{
-    _mm512_mask_storeu_ps(to, (__mmask16)(count ? (1u << count) - 1 : 0xffff), v);
-}
-#else
-/* memcpy of fewer floats than a register has, in pieces of fixed sizes. */
-static inline void copy_part(float *to, const float *from, size_t count)
-{
-    UNROLL
-    for (size_t piece = TILE_VECTOR / 2; piece > 0; piece /= 2) {
-        if (!(count & piece))
-            continue;
-        memcpy(to, from, piece * sizeof *to);
-        to += piece;
-        from += piece;
-    }
-}
-
-static inline vector load_part(const float *from, size_t count)
-{
-    float part[TILE_VECTOR] __attribute__((aligned(sizeof(vector)))) = {0};
-    if (!count)
-        return load(from);
-    copy_part(part, from, count);
-    return load(part);
-}
-
-static inline void store_part(float *to, vector v, size_t count)
-{
-    float part[TILE_VECTOR] __attribute__((aligned(sizeof(vector))));
-    if (count) {
-        *(vector *)part = v;
-        copy_part(to, part, count);
-    } else {
-        *(vector_anywhere *)to = v;
-    }
-}
-#endif
-
-/* A NaN is kept. */
-static inline vector relu(vector v)
-{
-    return (vector)((vector_mask)v & ~(v < 0));
-}
-
-static inline vector where_positive(vector v, vector output)
-{
-    return (vector)((vector_mask)v & ~(output <= 0));
-}
 
 /* How the rows of a lie, which makes three loops. */
 enum access {
@@ -320,10 +245,13 @@ static double peak(size_t count)
     return 2.0 * CHAINS * TILE_VECTOR * (double)count;
 }
 
+extern const struct winograd WINOGRAD_KERNEL;
+
 const struct tile_kernel TILE_KERNEL = {
     .name = TILE_NAME,
     .vector = TILE_VECTOR,
     .rows = TILE_ROWS,
     .product = any_product,
     .peak = peak,
+    .winograd = &WINOGRAD_KERNEL,
 };

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct winograd;
+
 struct tile_run {
     size_t a, b, length; /* offsets in floats */
 };
@@ -36,7 +38,7 @@ struct tile_product {
 typedef void tile_function(const struct tile_product *product, size_t rows, size_t columns,
                            const float *const *a, const float *b, float *const *c);
 
-enum { TILE_ROWS_MAX = 16 };
+enum { TILE_ROWS_MAX = 16, TILE_VECTOR_MAX = 16 };
 
 struct tile_kernel {
     const char *name;
@@ -47,6 +49,8 @@ struct tile_kernel {
     /* Multiply-adds that need no memory, `count` times; returns the floating-point operations done. For
      * measuring the processor's peak. */
     double (*peak)(size_t count);
+
+    const struct winograd *winograd; /* core/kernels/winograd.h, for the same registers */
 };
 
 /* Columns that are computed for `columns` wanted: one vector or two. */
