@@ -46,7 +46,7 @@ static void plan_parts(struct pass *p, bool is_part)
 {
     size_t sum_bytes = WINOGRAD_POSITIONS * p->sum_step * sizeof(float), bytes = PART_CHUNK_BYTES;
     p->parts = 1;
-    if (sum_bytes > PART_SUM_BYTES)
+    if (sum_bytes > (is_part ? 2 * PART_SUM_BYTES : PART_SUM_BYTES))
         bytes = CHUNK_BYTES;
     else if (!is_part)
         p->parts = size_max(1, size_min(p->tiles / PART_TILES, PARTS));
