@@ -53,8 +53,10 @@ INLINE void moments(const float *x, size_t rows, size_t stride, size_t width, do
     }
 }
 
-INLINE void products(const float *dy, const float *x, const float *y, size_t rows, size_t stride,
-                     size_t width, const float *mean, double *sum, double *product)
+/* `to` NULL: dy is whole already, else it is dy. */
+INLINE void products(const float *dy, const float *more, const float *relu, float *to, const float *x,
+                     size_t rows, size_t stride, size_t width, const float *mean, double *sum,
+                     double *product)
 {
     const lanes m = load(mean, width), zero = {0};
     double s_all[LANES] = {0}, p_all[LANES] = {0};
@@ -62,8 +64,12 @@ INLINE void products(const float *dy, const float *x, const float *y, size_t row
         lanes s = {0}, p = {0};
         for (size_t r = first; r < size_min(first + ROWS, rows); r++) {
             lanes g = load(dy + r * stride, width);
-            if (y)
-                g = (lanes)((mask)g & ~(load(y + r * stride, width) <= zero));
+            if (more)
+                g += load(more + r * stride, width);
+            if (relu)
+                g = (lanes)((mask)g & ~(load(relu + r * stride, width) <= zero));
+            if (to)
+                memcpy(to + r * stride, &g, width * sizeof *to);
             s += g;
             p += g * (load(x + r * stride, width) - m);
         }
@@ -98,18 +104,31 @@ void channel_moments(const float *x, size_t rows, size_t stride, size_t width, d
         moments(x + c, rows, stride, width - c, mean + c, squares + c);
 }
 
-void channel_products(const float *dy, const float *x, const float *y, size_t rows, size_t stride,
-                      size_t width, const float *mean, double *sum, double *product)
+void channel_products(const float *dy, const float *x, size_t rows, size_t stride, size_t width,
+                      const float *mean, double *sum, double *product)
 {
     size_t c = 0;
-    for (; c + LANES <= width; c += LANES) {
-        if (y)
-            products(dy + c, x + c, y + c, rows, stride, LANES, mean + c, sum + c, product + c);
-        else
-            products(dy + c, x + c, NULL, rows, stride, LANES, mean + c, sum + c, product + c);
-    }
+    for (; c + LANES <= width; c += LANES)
+        products(dy + c, NULL, NULL, NULL, x + c, rows, stride, LANES, mean + c, sum + c, product + c);
     if (c < width)
-        products(dy + c, x + c, y ? y + c : NULL, rows, stride, width - c, mean + c, sum + c, product + c);
+        products(dy + c, NULL, NULL, NULL, x + c, rows, stride, width - c, mean + c, sum + c, product + c);
+}
+
+static const float *beside(const float *array, size_t c)
+{
+    return array ? array + c : NULL;
+}
+
+void channel_products_completed(float *dy, const float *more, const float *relu, const float *x, size_t rows,
+                                size_t stride, size_t width, const float *mean, double *sum, double *product)
+{
+    size_t c = 0;
+    for (; c + LANES <= width; c += LANES)
+        products(dy + c, beside(more, c), beside(relu, c), dy + c, x + c, rows, stride, LANES, mean + c,
+                 sum + c, product + c);
+    if (c < width)
+        products(dy + c, beside(more, c), beside(relu, c), dy + c, x + c, rows, stride, width - c, mean + c,
+                 sum + c, product + c);
 }
 
 void channel_sums(const float *x, size_t rows, size_t stride, size_t width, double *sum)
