@@ -100,14 +100,23 @@ struct layer {
     bool output_relu;          /* forward also applies the relu that alone reads y */
     bool output_relu_backward; /* and backward takes the gradient of that relu's output, y, as dy */
     bool input_relu;           /* forward and backward also do the relu whose output alone x[0] is */
-    bool skip_forward, skip_backward; /* of a relu: another layer does it, so the network does not call it */
-    bool frozen;                      /* its parameters get no gradients */
-    bool trainable; /* it, or a layer that it reads from, learns: the gradient of its output is wanted */
+    bool skip_forward, skip_backward; /* of a relu or a sum: others do it, so the network does not call it */
+    bool hands_affine_on; /* forward writes no y: the sum that alone reads it does the affine step */
+    bool input_affine[LAYER_INPUTS_MAX]; /* of that sum: x[k] is what the layer it names reads; see affine */
+    bool shares_gradient[LAYER_INPUTS_MAX]; /* of a sum: dx[k] is dy */
+    size_t completer; /* the layer whose backward makes the gradient of y whole; SIZE_MAX: there is none */
+    bool frozen;      /* its parameters get no gradients */
+    bool trainable;   /* it, or a layer that it reads from, learns: the gradient of its output is wanted */
 
     /* bound: borrowed from the network's arena; n samples each */
     const float *x[LAYER_INPUTS_MAX];
     float *y;
-    const float *dy;
+    const float *affine[LAYER_INPUTS_MAX]; /* where not NULL, input k is (x[k] - mean) * scale + bias with
+                                              mean, scale, bias (3, c) from here */
+    float *dy; /* completed in place where this layer is a completer, for all who read it; dx[0] where
+                  gradient_in_place allows it; else only read */
+    const float *dy_more;            /* where not NULL, backward adds this to dy first, */
+    const float *dy_relu;            /* and then sets dy to 0 where this, a relu's output, is not above 0 */
     float *dx[LAYER_INPUTS_MAX];     /* overwritten by backward; NULL: not wanted (the network's input) */
     float *dx_sum[LAYER_INPUTS_MAX]; /* where not NULL, the network adds dx, then scratch, to this: an output
                                         with several readers */
@@ -131,6 +140,9 @@ struct layer_ops {
     bool last_only;                   /* cannot stand within a network */
     bool flat_input;                  /* takes 1 x 1 x c only */
     bool in_place;                    /* y may be x, and dx may be dy */
+    bool gradient_in_place;           /* dx[0] may be dy */
+    bool completes_gradient;          /* heeds layer.dy_more and dy_relu */
+    bool takes_affine;                /* of a sum: heeds layer.affine, and dx[k] may be dy for every k */
     bool by_image;                    /* a sample's y and dx do not depend on the others */
     bool is_relu;                     /* y = max(x, 0), which others may do in passing: */
     bool takes_output_relu;           /* heeds layer.output_relu */
@@ -153,6 +165,10 @@ struct layer_ops {
 
     /* Bytes of workspace for n samples or fewer and this many threads, both passes. NULL: none. */
     size_t (*workspace)(const struct layer *layer, size_t n, int threads);
+
+    /* Where, after forward, the affine step lies that hands_affine_on leaves to another: mean, scale and bias
+     * (3, c). NULL: it has none. */
+    const float *(*affine)(const struct layer *layer);
 
     /* y from x. */
     void (*forward)(const struct layer *layer, const struct pass *pass);

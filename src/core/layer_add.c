@@ -1,7 +1,6 @@
 /* add: the sum of two or more outputs of the same shape, as residual networks have it. */
+#include "core/kernels/sum.h"
 #include "core/layer.h"
-
-#include <string.h>
 
 static enum status plan(struct layer *layer)
 {
@@ -17,21 +16,22 @@ static enum status plan(struct layer *layer)
 
 static void forward(const struct layer *layer, const struct pass *pass)
 {
-    size_t count = pass->n * shape_count(layer->out);
-#pragma omp parallel for num_threads(pass->threads) schedule(static)
-    for (size_t i = 0; i < count; i++) {
-        float sum = layer->x[0][i];
-        for (size_t k = 1; k < layer->input_count; k++)
-            sum += layer->x[k][i];
-        layer->y[i] = sum;
-    }
+    struct sum_input inputs[LAYER_INPUTS_MAX];
+    for (size_t k = 0; k < layer->input_count; k++)
+        inputs[k] = (struct sum_input){layer->x[k], layer->affine[k]};
+    sum_forward(pass->n * layer->out.h * layer->out.w, layer->out.c, inputs, layer->input_count,
+                layer->output_relu, layer->y, pass->threads);
 }
 
 static void backward(const struct layer *layer, const struct pass *pass)
 {
+    size_t count = pass->n * shape_count(layer->out);
+    const float *relu = layer->output_relu_backward ? layer->y : layer->dy_relu;
+    if (layer->dy_more || relu)
+        sum_complete(count, layer->dy_more, relu, layer->dy, pass->threads);
     for (size_t k = 0; k < layer->input_count; k++)
-        if (layer->dx[k])
-            memcpy(layer->dx[k], layer->dy, pass->n * shape_count(layer->out) * sizeof *layer->dy);
+        if (layer->dx[k] && layer->dx[k] != layer->dy)
+            sum_copy(count, layer->dy, layer->dx[k], pass->threads);
 }
 
 static void reference(const struct layer *layer, const struct pass *pass, const double *parameters,
@@ -50,6 +50,10 @@ const struct layer_ops layer_add = {
     .help = "sum of the outputs that from=a,b names",
     .input_min = 2,
     .input_max = LAYER_INPUTS_MAX,
+    .completes_gradient = true,
+    .takes_affine = true,
+    .takes_output_relu = true,
+    .takes_output_relu_backward = true,
     .plan = plan,
     .forward = forward,
     .backward = backward,

@@ -40,7 +40,7 @@ static enum status plan(struct layer *layer)
         layer_add_parameter(layer, "bias", false, 1, &c);
     layer_add_buffer(layer, "running_mean", 1, &c);
     layer_add_buffer(layer, "running_var", 1, &c);
-    layer->cache_fixed = 2 * c * sizeof(float);
+    layer->cache_fixed = 4 * c * sizeof(float);
     layer->statistics_over = layer->in[0].h * layer->in[0].w;
     layer->statistics_global = o->scope == SCOPE_GLOBAL;
     return STATUS_OK;
@@ -82,15 +82,17 @@ static size_t workspace(const struct layer *layer, size_t n, int threads)
     return batchnorm_workspace(n * layer->in[0].h * layer->in[0].w, c) + 2 * c * sizeof(double);
 }
 
-/* The cache: mean (c), then 1 / sqrt(variance + eps) (c). */
-static float *cached_mean(const struct layer *layer)
+/* The cache: y = (x - mean) * scale + bias, and 1 / sqrt(variance + eps); (c) each. */
+enum { MEAN, SCALE, BIAS, INVERSE };
+
+static float *cached(const struct layer *layer, size_t i)
 {
-    return layer->cache;
+    return (float *)layer->cache + i * layer->in[0].c;
 }
 
-static float *cached_inverse(const struct layer *layer)
+static const float *affine(const struct layer *layer)
 {
-    return (float *)layer->cache + layer->in[0].c;
+    return cached(layer, MEAN);
 }
 
 /* The batch's own statistics into the cache, and for the running ones. */
@@ -101,8 +103,8 @@ static void measure(const struct layer *layer, const struct pass *pass)
     double *mean = pass->workspace, *squares = mean + c;
     batchnorm_moments(count, c, layer->x[0], mean, squares, squares + c, pass->threads);
     for (size_t i = 0; i < c; i++) {
-        cached_mean(layer)[i] = (float)mean[i];
-        cached_inverse(layer)[i] = (float)(1 / sqrt(squares[i] / (double)count + o->eps));
+        cached(layer, MEAN)[i] = (float)mean[i];
+        cached(layer, INVERSE)[i] = (float)(1 / sqrt(squares[i] / (double)count + o->eps));
         if (!pass->statistics)
             continue;
         pass->statistics[layer->buffers[RUNNING_MEAN].offset + i] = (float)mean[i];
@@ -116,8 +118,19 @@ static void take_running(const struct layer *layer, const struct pass *pass)
     const struct options *o = layer->options;
     for (size_t i = 0; i < layer->in[0].c; i++) {
         double variance = pass->buffers[layer->buffers[RUNNING_VAR].offset + i];
-        cached_mean(layer)[i] = pass->buffers[layer->buffers[RUNNING_MEAN].offset + i];
-        cached_inverse(layer)[i] = (float)(1 / sqrt(variance + o->eps));
+        cached(layer, MEAN)[i] = pass->buffers[layer->buffers[RUNNING_MEAN].offset + i];
+        cached(layer, INVERSE)[i] = (float)(1 / sqrt(variance + o->eps));
+    }
+}
+
+static void derive_affine(const struct layer *layer, const struct pass *pass)
+{
+    const float *weight = layer_parameter(layer, pass->parameters, weight_index(layer)),
+                *bias = layer_parameter(layer, pass->parameters, bias_index(layer));
+    for (size_t i = 0; i < layer->in[0].c; i++) {
+        float inverse = cached(layer, INVERSE)[i];
+        cached(layer, SCALE)[i] = weight ? inverse * weight[i] : inverse;
+        cached(layer, BIAS)[i] = bias ? bias[i] : 0;
     }
 }
 
@@ -127,10 +140,11 @@ static void forward(const struct layer *layer, const struct pass *pass)
         measure(layer, pass);
     else
         take_running(layer, pass);
-    batchnorm_apply(rows(layer, pass), layer->in[0].c, layer->x[0], cached_mean(layer), cached_inverse(layer),
-                    layer_parameter(layer, pass->parameters, weight_index(layer)),
-                    layer_parameter(layer, pass->parameters, bias_index(layer)), layer->output_relu, layer->y,
-                    pass->workspace, pass->threads);
+    derive_affine(layer, pass);
+    if (!layer->hands_affine_on)
+        batchnorm_apply(rows(layer, pass), layer->in[0].c, layer->x[0], cached(layer, MEAN),
+                        cached(layer, SCALE), cached(layer, BIAS), layer->output_relu, layer->y,
+                        pass->threads);
 }
 
 static void backward(const struct layer *layer, const struct pass *pass)
@@ -138,11 +152,12 @@ static void backward(const struct layer *layer, const struct pass *pass)
     struct batchnorm_backward b = {.rows = rows(layer, pass),
                                    .c = layer->in[0].c,
                                    .dy = layer->dy,
+                                   .more = layer->dy_more,
+                                   .relu = layer->output_relu_backward ? layer->y : layer->dy_relu,
                                    .x = layer->x[0],
-                                   .mean = cached_mean(layer),
-                                   .inverse = cached_inverse(layer),
+                                   .mean = cached(layer, MEAN),
+                                   .inverse = cached(layer, INVERSE),
                                    .weight = layer_parameter(layer, pass->parameters, weight_index(layer)),
-                                   .y = layer->output_relu_backward ? layer->y : NULL,
                                    .fixed = !pass->training};
     batchnorm_backward(&b, layer->dx[0], layer_gradient(layer, pass->gradients, weight_index(layer)),
                        layer_gradient(layer, pass->gradients, bias_index(layer)), pass->workspace,
@@ -200,12 +215,15 @@ const struct layer_ops layer_batchnorm = {
     .option_count = OPTION_COUNT(options),
     .input_min = 1,
     .input_max = 1,
+    .gradient_in_place = true,
+    .completes_gradient = true,
     .takes_output_relu = true,
     .takes_output_relu_backward = true,
     .plan = plan,
     .init = init,
     .update = update,
     .workspace = workspace,
+    .affine = affine,
     .forward = forward,
     .backward = backward,
     .reference = reference,

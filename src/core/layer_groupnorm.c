@@ -136,7 +136,7 @@ static void backward(const struct layer *layer, const struct pass *pass)
 #pragma omp parallel for num_threads(pass->threads) schedule(static)
     for (size_t s = 0; s < pass->n; s++) {
         double *sum = (double *)pass->workspace + 2 * s * c;
-        channel_products(layer->dy + s * pixels * c, layer->x[0] + s * pixels * c, NULL, pixels, c, c,
+        channel_products(layer->dy + s * pixels * c, layer->x[0] + s * pixels * c, pixels, c, c,
                          (const float *)layer->cache + 2 * s * c, sum, sum + c);
         if (layer->dx[0])
             backward_sample(layer, weight, s, sum, sum + c);

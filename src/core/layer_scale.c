@@ -78,8 +78,8 @@ static void add_gradient(const struct layer *layer, const struct pass *pass, flo
 #pragma omp parallel for num_threads(pass->threads) schedule(static)
     for (size_t p = 0; p < count; p++) {
         size_t first = p * PART, left = all - first;
-        channel_products(layer->dy + first * c, layer->x[0] + first * c, NULL, left < PART ? left : PART, c,
-                         c, zeros, sums + p * c, products + p * c);
+        channel_products(layer->dy + first * c, layer->x[0] + first * c, left < PART ? left : PART, c, c,
+                         zeros, sums + p * c, products + p * c);
     }
     for (size_t i = 0; i < c; i++) {
         double sum = 0;

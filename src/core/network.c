@@ -2,6 +2,7 @@
 
 #include "core/kernels/gemm.h"
 #include "core/network_head.h"
+#include "core/network_sum.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,8 @@
 /* Buffers for gradients of activations, of which few are alive at a time in backward: which one holds what is
  * found by going through the layers from the last to the first, once to count and once to bind. */
 struct buffer {
-    size_t floats; /* per sample: the largest that it must hold */
-    bool taken;
+    size_t floats;  /* per sample: the largest that it must hold */
+    size_t holders; /* layers that still need it */
     float *memory;
 };
 
@@ -18,16 +19,17 @@ struct gradient_plan {
     struct buffer *pool; /* room for one per layer, and for scratch */
     size_t count;
     size_t *owner; /* per layer: the buffer that holds the gradient of its output; SIZE_MAX: none yet */
+    size_t *more;  /* per layer: the one of its dy_more; SIZE_MAX: none */
 };
 
 static size_t pool_take(struct gradient_plan *plan, size_t floats)
 {
     size_t i = 0;
-    while (i < plan->count && plan->pool[i].taken)
+    while (i < plan->count && plan->pool[i].holders)
         i++;
     if (i == plan->count)
         plan->count++;
-    plan->pool[i].taken = true;
+    plan->pool[i].holders = 1;
     if (plan->pool[i].floats < floats)
         plan->pool[i].floats = floats;
     return i;
@@ -35,39 +37,74 @@ static size_t pool_take(struct gradient_plan *plan, size_t floats)
 
 enum { NO_BUFFER = -1 };
 
-/* dx[k] and what it is added to, for an input that has a gradient. `scratch` gets the buffer to give back
- * when the layer is done, or NO_BUFFER. True where the layer's own buffer goes on as its input's. */
-static bool bind_input_gradient(struct layer *layer, size_t k, struct gradient_plan *plan, long *scratch)
+static bool is_read_by_earlier(const struct network *network, const struct layer *layer, size_t k)
 {
-    size_t own = plan->owner[layer->index], from = layer->inputs[k], floats = shape_count(layer->in[k]);
-    if (plan->owner[from] != SIZE_MAX) { /* another reader's gradient is there already */
-        *scratch = (long)pool_take(plan, floats);
-        layer->dx[k] = plan->pool[*scratch].memory;
-        layer->dx_sum[k] = plan->pool[plan->owner[from]].memory;
-        return false;
+    for (size_t i = layer->inputs[k] + 1; i < layer->index; i++)
+        for (size_t j = 0; j < network->layers[i].input_count; j++)
+            if (network->layers[i].inputs[j] == layer->inputs[k])
+                return true;
+    for (size_t j = k + 1; j < layer->input_count; j++)
+        if (layer->inputs[j] == layer->inputs[k])
+            return true;
+    return false;
+}
+
+/* dx[k] where another reader's gradient is there already. The last of all gradients is left to the completer,
+ * if there is one. Returns the buffer to give back when the layer is done, or NO_BUFFER. */
+static long bind_further_gradient(struct network *network, struct layer *layer, size_t k,
+                                  struct gradient_plan *plan)
+{
+    size_t own = plan->owner[layer->index], from = layer->inputs[k];
+    size_t completer = network->layers[from].completer;
+    layer->dx_sum[k] = plan->pool[plan->owner[from]].memory;
+    if (layer->ops->takes_affine && own != SIZE_MAX) {
+        layer->dx[k] = layer->dy;
+        return NO_BUFFER;
     }
-    bool handed_on = layer->shares_input && own != SIZE_MAX;
-    plan->owner[from] = handed_on ? own : pool_take(plan, floats);
+    size_t scratch = pool_take(plan, shape_count(layer->in[k]));
+    layer->dx[k] = plan->pool[scratch].memory;
+    if (completer == SIZE_MAX || plan->more[completer] != SIZE_MAX || is_read_by_earlier(network, layer, k))
+        return (long)scratch;
+    layer->dx_sum[k] = NULL;
+    network->layers[completer].dy_more = layer->dx[k];
+    plan->more[completer] = scratch;
+    return NO_BUFFER;
+}
+
+/* dx[k], the first gradient of an input: in the layer's own buffer where that may be. */
+static void bind_first_gradient(struct layer *layer, size_t k, struct gradient_plan *plan)
+{
+    size_t own = plan->owner[layer->index], from = layer->inputs[k];
+    bool in_place = own != SIZE_MAX && (layer->shares_input || layer->shares_gradient[k] ||
+                                        (layer->ops->gradient_in_place && plan->pool[own].holders == 1));
+    if (in_place)
+        plan->pool[own].holders++;
+    plan->owner[from] = in_place ? own : pool_take(plan, shape_count(layer->in[k]));
     layer->dx[k] = plan->pool[plan->owner[from]].memory;
-    return handed_on;
 }
 
 static void bind_layer_gradients(struct network *network, struct layer *layer, struct gradient_plan *plan)
 {
     size_t own = plan->owner[layer->index];
-    bool handed_on = false;
     long scratch[LAYER_INPUTS_MAX];
     layer->dy = own == SIZE_MAX ? NULL : plan->pool[own].memory;
     for (size_t k = 0; k < layer->input_count; k++) {
         scratch[k] = NO_BUFFER;
-        if (layer->inputs[k] != LAYER_NETWORK_INPUT && network->layers[layer->inputs[k]].trainable)
-            handed_on |= bind_input_gradient(layer, k, plan, &scratch[k]);
+        size_t from = layer->inputs[k];
+        if (from == LAYER_NETWORK_INPUT || !network->layers[from].trainable)
+            continue;
+        if (plan->owner[from] == SIZE_MAX)
+            bind_first_gradient(layer, k, plan);
+        else
+            scratch[k] = bind_further_gradient(network, layer, k, plan);
     }
     for (size_t k = 0; k < layer->input_count; k++)
         if (scratch[k] != NO_BUFFER)
-            plan->pool[scratch[k]].taken = false;
-    if (own != SIZE_MAX && !handed_on)
-        plan->pool[own].taken = false;
+            plan->pool[scratch[k]].holders--;
+    if (plan->more[layer->index] != SIZE_MAX)
+        plan->pool[plan->more[layer->index]].holders--;
+    if (own != SIZE_MAX)
+        plan->pool[own].holders--;
 }
 
 /* The buffer that the last layer of the head has its gradient in, which is given back. */
@@ -77,15 +114,24 @@ static void bind_head_gradients(struct network *network, struct gradient_plan *p
     network->layers[last].dy = own == SIZE_MAX ? NULL : plan->pool[own].memory;
     head_bind_gradients(network);
     if (own != SIZE_MAX)
-        plan->pool[own].taken = false;
+        plan->pool[own].holders--;
+}
+
+/* Where another layer completes a sum's gradient, it applies the relu behind the sum too. */
+static void bind_leader(struct network *network, const struct layer *sum)
+{
+    if (sum->ops->takes_affine && sum->skip_backward && sum->output_relu_backward)
+        network->layers[sum->completer].dy_relu = sum->y;
 }
 
 static void bind_gradients(struct network *network, struct gradient_plan *plan)
 {
     for (size_t i = 0; i < network->layer_count; i++)
-        plan->owner[i] = SIZE_MAX;
-    for (size_t i = network->layer_count; i-- > network->head.layers;)
+        plan->owner[i] = plan->more[i] = SIZE_MAX;
+    for (size_t i = network->layer_count; i-- > network->head.layers;) {
+        bind_leader(network, &network->layers[i]);
         bind_layer_gradients(network, &network->layers[i], plan);
+    }
     if (network->head.layers)
         bind_head_gradients(network, plan);
 }
@@ -93,6 +139,16 @@ static void bind_gradients(struct network *network, struct gradient_plan *plan)
 static float *take_floats(struct arena *arena, size_t count)
 {
     return arena_alloc(arena, count * sizeof(float));
+}
+
+static void bind_inputs(const struct network *network, struct layer *layer)
+{
+    for (size_t k = 0; k < layer->input_count; k++) {
+        size_t from = sums_source(network, layer, k);
+        const struct layer *input = layer->input_affine[k] ? &network->layers[layer->inputs[k]] : NULL;
+        layer->x[k] = from == LAYER_NETWORK_INPUT ? network->x : network->layers[from].y;
+        layer->affine[k] = input ? input->ops->affine(input) : NULL;
+    }
 }
 
 /* Slices the arena, or counts. */
@@ -104,20 +160,20 @@ static void bind_memory(struct network *network, size_t batch, int threads, stru
     head_bind_memory(network, threads, plan != NULL, arena);
     for (size_t i = 0; i < network->layer_count; i++) {
         struct layer *layer = &network->layers[i];
-        for (size_t k = 0; k < layer->input_count; k++)
-            layer->x[k] =
-                layer->inputs[k] == LAYER_NETWORK_INPUT ? network->x : network->layers[layer->inputs[k]].y;
+        bind_inputs(network, layer);
         if (i < network->head.layers)
             head_bind_output(network, layer, batch, arena);
         else
-            layer->y = layer->shares_input ? network->layers[layer->inputs[0]].y
-                                           : take_floats(arena, batch * shape_count(layer->out));
+            layer->y = layer->hands_affine_on ? NULL
+                       : layer->shares_input  ? network->layers[layer->inputs[0]].y
+                                              : take_floats(arena, batch * shape_count(layer->out));
         layer->cache = arena_alloc(arena, layer->cache_fixed + batch * layer->cache_bytes);
         if (layer->ops->workspace && i >= network->head.layers) {
             size_t bytes = layer->ops->workspace(layer, batch, threads);
             workspace = bytes > workspace ? bytes : workspace;
         }
         layer->dy = NULL;
+        layer->dy_more = layer->dy_relu = NULL;
         memset(layer->dx, 0, sizeof layer->dx);
         memset(layer->dx_sum, 0, sizeof layer->dx_sum);
     }
@@ -137,8 +193,9 @@ static enum status measure_and_bind(struct network *network, size_t batch, bool 
     enum status status = STATUS_OK;
     struct arena arena = arena_counter();
     struct gradient_plan plan = {.pool = calloc(network->layer_count + LAYER_INPUTS_MAX, sizeof *plan.pool),
-                                 .owner = calloc(network->layer_count, sizeof *plan.owner)};
-    if (!plan.pool || !plan.owner) {
+                                 .owner = calloc(network->layer_count, sizeof *plan.owner),
+                                 .more = calloc(network->layer_count, sizeof *plan.more)};
+    if (!plan.pool || !plan.owner || !plan.more) {
         status =
             status_no_memory("the plan of the network's memory", network->layer_count * sizeof *plan.pool);
         goto done;
@@ -153,6 +210,7 @@ static enum status measure_and_bind(struct network *network, size_t batch, bool 
 done:
     free(plan.pool);
     free(plan.owner);
+    free(plan.more);
     return status;
 }
 
@@ -188,7 +246,7 @@ void network_set_input(struct network *network, float *x)
     network->x = x;
     for (size_t i = 0; i < network->layer_count; i++)
         for (size_t k = 0; k < network->layers[i].input_count; k++)
-            if (network->layers[i].inputs[k] == LAYER_NETWORK_INPUT)
+            if (sums_source(network, &network->layers[i], k) == LAYER_NETWORK_INPUT)
                 network->layers[i].x[k] = x;
 }
 

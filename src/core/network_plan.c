@@ -1,6 +1,7 @@
 /* From the configuration's lines to layers with shapes. */
 #include "core/layer_rates.h"
 #include "core/network_head.h"
+#include "core/network_sum.h"
 #include "core/text.h"
 
 #include <stdio.h>
@@ -302,6 +303,7 @@ static enum status connect(struct network *network, const struct layer_line *lin
     }
     if (!status) {
         hand_relus_over(network, readers);
+        sums_plan(network, readers);
         head_plan(network, readers);
     }
     free(readers);

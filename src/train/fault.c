@@ -29,11 +29,17 @@ static size_t bad_output_of_head(const struct network *network, const struct pas
     return found;
 }
 
+/* Where a sum does its affine step, a layer has no output, but the numbers of that step. */
+static bool output_is_finite(const struct layer *layer, size_t n)
+{
+    return layer->hands_affine_on ? all_finite(layer->ops->affine(layer), 3 * layer->out.c)
+                                  : all_finite(layer->y, n * shape_count(layer->out));
+}
+
 static const struct layer *bad_output(const struct network *network, const struct pass *pass)
 {
     for (size_t i = bad_output_of_head(network, pass); i < network->layer_count; i++)
-        if (i < network->head.layers ||
-            !all_finite(network->layers[i].y, pass->n * shape_count(network->layers[i].out)))
+        if (i < network->head.layers || !output_is_finite(&network->layers[i], pass->n))
             return &network->layers[i];
     return NULL;
 }

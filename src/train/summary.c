@@ -18,7 +18,8 @@
 /* Bytes per sample that a layer keeps from forward to backward. */
 static double layer_bytes(const struct layer *layer)
 {
-    return (layer->shares_input ? 0 : 4.0 * (double)shape_count(layer->out)) + (double)layer->cache_bytes;
+    return (layer->shares_input || layer->hands_affine_on ? 0 : 4.0 * (double)shape_count(layer->out)) +
+           (double)layer->cache_bytes;
 }
 
 static char *millions(char out[32], double count)
@@ -81,7 +82,9 @@ void summary_print_network(const struct network *network)
         all_bytes += layer_bytes(layer);
         print_row(width, layer->name, layer->ops->type, shape_text(shape, layer->out),
                   count ? text_count(parameters, count) : "-", millions(adds, layer->multiply_adds),
-                  layer_bytes(layer) > 0 ? text_bytes(memory, layer_bytes(layer)) : "in place");
+                  layer_bytes(layer) > 0   ? text_bytes(memory, layer_bytes(layer))
+                  : layer->hands_affine_on ? "in the sum"
+                                           : "in place");
     }
     print_rule(width);
     print_row(width, "all", "", "", text_count(parameters, network->parameter_count),

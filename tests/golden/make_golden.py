@@ -220,6 +220,30 @@ NETWORKS = {
         flat = flatten
         fc = dense units=3
         out = softmax"""),
+    "residual_batchnorm": dict(input="7x6x3", n=4, lr=0.05, momentum=0.9, weight_decay=0.01, lines="""
+        stem = conv2d filters=3 kernel=3 padding=1 bias=no
+        stembn = batchnorm
+        relu0 = relu
+        conv1 = conv2d filters=3 kernel=3 padding=1 groups=3 bias=no
+        bn1 = batchnorm
+        relu1 = relu
+        conv2 = conv2d filters=3 kernel=3 padding=1 bias=no
+        bn2 = batchnorm scale=no
+        sum2 = add from=bn2,relu0
+        relu2 = relu
+        down = conv2d filters=5 kernel=1 stride=2 bias=no
+        downbn = batchnorm
+        conv3 = conv2d from=relu2 filters=5 kernel=3 stride=2 padding=1 bias=no
+        bn3 = batchnorm shift=no
+        sum3 = add from=bn3,downbn
+        relu3 = relu
+        conv4 = conv2d filters=5 kernel=3 padding=1 bias=no
+        bn4 = batchnorm eps=0.01
+        conv5 = conv2d from=relu3 filters=5 kernel=1 bias=no
+        sum4 = add from=relu3,bn4,conv5
+        pool = globalavgpool
+        fc = dense units=4
+        out = softmax"""),
     "flat_input": dict(input="1x1x13", n=7, lr=0.1, clip_norm=0.05, lines="""
         fc1 = dense units=11
         tanh1 = tanh

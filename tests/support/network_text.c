@@ -47,3 +47,15 @@ void network_must_plan(struct network *network, struct shape input, const char *
     if (network_from_text(network, input, text))
         fail_msg("%s\n%s", status_message(), text);
 }
+
+void network_set_apart(struct network *network)
+{
+    for (size_t i = 0; i < network->layer_count; i++) {
+        struct layer *layer = &network->layers[i];
+        layer->shares_input = layer->output_relu = layer->output_relu_backward = layer->input_relu = false;
+        layer->skip_forward = layer->skip_backward = layer->hands_affine_on = false;
+        memset(layer->input_affine, 0, sizeof layer->input_affine);
+        memset(layer->shares_gradient, 0, sizeof layer->shares_gradient);
+        layer->completer = SIZE_MAX;
+    }
+}

@@ -300,6 +300,19 @@ static void check_in_place(struct probe *probe, const struct results *first)
     free(gradient);
 }
 
+/* dx alone in place of dy. */
+static void check_gradient_in_place(struct probe *probe, const struct results *first)
+{
+    struct layer saved = probe->layer;
+    float *gradient = copy_floats(probe->dy, probe->y_count);
+    probe->layer.dy = probe->layer.dx[0] = gradient;
+    probe_forward(probe, 2);
+    probe_backward(probe, 2);
+    assert_same_bits("dx in place of dy", gradient, first->dx[0], probe->x_count);
+    probe->layer = saved;
+    free(gradient);
+}
+
 /* After forward and backward with one thread. */
 static void check_rest(struct probe *probe)
 {
@@ -309,6 +322,8 @@ static void check_rest(struct probe *probe)
     check_unwanted(probe, &first);
     if (probe->layer.ops->in_place)
         check_in_place(probe, &first);
+    if (probe->layer.ops->gradient_in_place)
+        check_gradient_in_place(probe, &first);
     results_destroy(&first);
 }
 

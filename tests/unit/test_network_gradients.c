@@ -137,6 +137,13 @@ static void test_written_graphs(void **state)
         /* batchnorm: with the relu behind it, whose gradient it takes itself, and without */
         "a = conv2d filters=2 kernel=1\nb = batchnorm\nr = relu\nc = conv2d filters=2 kernel=1\n"
         "d = batchnorm scale=no\ne = add from=d,a\ng = relu\nh = tanh\ni = add from=h,g",
+        /* sums of normalised outputs, alone and among others, and one that several read */
+        "a = conv2d filters=2 kernel=1\nb = batchnorm\nc = conv2d from=a filters=2 kernel=1\nd = batchnorm\n"
+        "e = add from=d,b\ng = conv2d filters=2 kernel=1\nh = batchnorm scale=no\ni = add from=h,e",
+        "a = conv2d filters=2 kernel=1\nb = batchnorm from=a\nc = batchnorm from=a shift=no\n"
+        "d = batchnorm from=input\ne = add from=a,b,c,d,b",
+        "a = batchnorm scale=no shift=no\nb = conv2d filters=2 kernel=1\nc = batchnorm\nd = add from=a,c\n"
+        "e = add from=d,b\ng = batchnorm\nh = add from=g,d\ni = tanh from=d\nj = add from=i,h",
         /* outputs side by side, of different widths, one of them twice */
         "a = conv2d filters=3 kernel=1\nb = tanh\nc = concat from=a,input,b\nd = conv2d filters=2 kernel=1 "
         "from=c\n"

@@ -112,25 +112,19 @@ static void apply_rows_relu(size_t rows, size_t c, const float *restrict x, cons
         }
 }
 
-void batchnorm_apply(size_t rows, size_t c, const float *x, const float *mean, const float *inverse,
-                     const float *weight, const float *bias, bool relu, float *y, void *workspace,
-                     int threads)
+void batchnorm_apply(size_t rows, size_t c, const float *x, const float *mean, const float *scale,
+                     const float *bias, bool relu, float *y, int threads)
 {
-    struct room room = open_room(workspace, rows, c);
     size_t step = piece_rows(c);
-    for (size_t i = 0; i < c; i++) {
-        room.scale[i] = weight ? inverse[i] * weight[i] : inverse[i];
-        room.a[i] = bias ? bias[i] : 0;
-    }
 #pragma omp parallel for num_threads(threads) schedule(static) if (rows * c >= PARALLEL_MIN)
     for (size_t r = 0; r < rows; r += step)
-        (relu ? apply_rows_relu : apply_rows)(size_min(step, rows - r), c, x + r * c, mean, room.scale,
-                                              room.a, y + r * c);
+        (relu ? apply_rows_relu : apply_rows)(size_min(step, rows - r), c, x + r * c, mean, scale, bias,
+                                              y + r * c);
 }
 
-/* dx = scale * (dy - a - (x - mean) * b) */
-static void backward_rows(size_t rows, size_t c, const float *restrict dy, const float *restrict x,
-                          const float *restrict mean, const struct room *room, float *restrict dx)
+/* dx = scale * (dy - a - (x - mean) * b); dx may be dy */
+static void backward_rows(size_t rows, size_t c, const float *dy, const float *restrict x,
+                          const float *restrict mean, const struct room *room, float *dx)
 {
     const float *restrict scale = room->scale, *restrict a = room->a, *restrict b = room->b;
     for (size_t r = 0; r < rows; r++, x += c, dy += c, dx += c)
@@ -139,28 +133,26 @@ static void backward_rows(size_t rows, size_t c, const float *restrict dy, const
             dx[i] = scale[i] * (dy[i] - a[i] - (x[i] - mean[i]) * b[i]);
 }
 
-static void backward_rows_relu(size_t rows, size_t c, const float *restrict dy, const float *restrict x,
-                               const float *restrict y, const float *restrict mean, const struct room *room,
-                               float *restrict dx)
+/* One task's part of the sums of dy, which it completes, and of dy * (x - mean). */
+static void sum_part(const struct batchnorm_backward *b, struct part p, const struct room *room)
 {
-    const float *restrict scale = room->scale, *restrict a = room->a, *restrict b = room->b;
-    for (size_t r = 0; r < rows; r++, x += c, y += c, dy += c, dx += c)
-#pragma omp simd
-        for (size_t i = 0; i < c; i++)
-            dx[i] = scale[i] * ((y[i] <= 0 ? 0 : dy[i]) - a[i] - (x[i] - mean[i]) * b[i]);
+    size_t c = b->c, at = p.row * c + p.channel, to = p.index * c + p.channel;
+    if (b->more || b->relu)
+        channel_products_completed(b->dy + at, b->more ? b->more + at : NULL, b->relu ? b->relu + at : NULL,
+                                   b->x + at, p.rows, c, p.channels, b->mean + p.channel, room->first + to,
+                                   room->second + to);
+    else
+        channel_products(b->dy + at, b->x + at, p.rows, c, p.channels, b->mean + p.channel, room->first + to,
+                         room->second + to);
 }
 
-/* The sums of dy and of dy * (x - mean), into the first row of the room's sums. */
+/* The sums, into the first row of the room's. */
 static void sum_products(const struct batchnorm_backward *b, const struct room *room, int threads)
 {
     size_t rows = b->rows, c = b->c, tasks = part_count(rows, c), parts = size_divide_up(rows, PART_ROWS);
 #pragma omp parallel for num_threads(threads) schedule(static) if (rows * c >= PARALLEL_MIN)
-    for (size_t t = 0; t < tasks; t++) {
-        struct part p = part_of(rows, c, t);
-        size_t at = p.row * c + p.channel, to = p.index * c + p.channel;
-        channel_products(b->dy + at, b->x + at, b->y ? b->y + at : NULL, p.rows, c, p.channels,
-                         b->mean + p.channel, room->first + to, room->second + to);
-    }
+    for (size_t t = 0; t < tasks; t++)
+        sum_part(b, part_of(rows, c, t), room);
     for (size_t p = 1; p < parts; p++)
         for (size_t i = 0; i < c; i++) {
             room->first[i] += room->first[p * c + i];
@@ -189,9 +181,6 @@ void batchnorm_backward(const struct batchnorm_backward *b, float *dx, float *dw
 #pragma omp parallel for num_threads(threads) schedule(static) if (rows * c >= PARALLEL_MIN)
     for (size_t r = 0; r < rows; r += step) {
         size_t n = size_min(step, rows - r), at = r * c;
-        if (b->y)
-            backward_rows_relu(n, c, b->dy + at, b->x + at, b->y + at, b->mean, &room, dx + at);
-        else
-            backward_rows(n, c, b->dy + at, b->x + at, b->mean, &room, dx + at);
+        backward_rows(n, c, b->dy + at, b->x + at, b->mean, &room, dx + at);
     }
 }

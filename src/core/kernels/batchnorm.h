@@ -5,27 +5,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of workspace of all functions here. */
+/* Bytes of workspace of the functions that take one. */
 size_t batchnorm_workspace(size_t rows, size_t c);
 
 /* Mean and sum of squared deviations of each channel: (c), rows >= 1. */
 void batchnorm_moments(size_t rows, size_t c, const float *x, double *mean, double *squares, void *workspace,
                        int threads);
 
-/* y from x with mean (c) and inverse (c), 1 / sqrt(variance + eps); `relu`: and then the greater of y and 0.
- */
-void batchnorm_apply(size_t rows, size_t c, const float *x, const float *mean, const float *inverse,
-                     const float *weight, const float *bias, bool relu, float *y, void *workspace,
-                     int threads);
+/* y = (x - mean) * scale + bias, each of them (c); `relu`: and then the greater of y and 0. */
+void batchnorm_apply(size_t rows, size_t c, const float *x, const float *mean, const float *scale,
+                     const float *bias, bool relu, float *y, int threads);
 
 /* What backward is about. */
 struct batchnorm_backward {
     size_t rows, c;
-    const float *dy, *x, *mean, *inverse, *weight; /* weight: NULL: 1 */
-    const float *y;                                /* not NULL: dy is behind a relu whose output this is */
+    float *dy;                /* only read where the next two are NULL */
+    const float *more, *relu; /* not NULL: dy is made whole first, in place: `more` is added to it, then it
+                                 becomes 0 where `relu`, a relu's output, is not above 0 */
+    const float *x, *mean, *inverse, *weight; /* weight: NULL: 1 */
     bool fixed; /* mean and inverse are given numbers, and not x's own: nothing flows back through them */
 };
 
-/* dx (overwritten; NULL: not wanted) and the gradients dweight, dbias (added to; NULL: not wanted). */
+/* dx (overwritten; may be dy; NULL: not wanted) and the gradients dweight, dbias (added to; NULL: not
+ * wanted). Goes through memory twice. */
 void batchnorm_backward(const struct batchnorm_backward *b, float *dx, float *dweight, float *dbias,
                         void *workspace, int threads);

@@ -11,10 +11,14 @@
  * for computing the sample variance", 1983, on shifted data). */
 void channel_moments(const float *x, size_t rows, size_t stride, size_t width, double *mean, double *squares);
 
-/* sum (width) of dy, and product (width) of dy * (x - mean). `y` not NULL: dy counts only where y is above
- * zero (or no number), as behind a relu. */
-void channel_products(const float *dy, const float *x, const float *y, size_t rows, size_t stride,
-                      size_t width, const float *mean, double *sum, double *product);
+/* sum (width) of dy, and product (width) of dy * (x - mean). */
+void channel_products(const float *dy, const float *x, size_t rows, size_t stride, size_t width,
+                      const float *mean, double *sum, double *product);
+
+/* The same of a gradient that is not whole yet, and is made so in place: `more` is added to it where that is
+ * not NULL, then it becomes 0 where `relu` is not NULL and not above zero (or no number). */
+void channel_products_completed(float *dy, const float *more, const float *relu, const float *x, size_t rows,
+                                size_t stride, size_t width, const float *mean, double *sum, double *product);
 
 /* sum (width) of x. */
 void channel_sums(const float *x, size_t rows, size_t stride, size_t width, double *sum);
