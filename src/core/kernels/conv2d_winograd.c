@@ -75,10 +75,8 @@ static size_t tiles_max(const struct pass *p, size_t n, int threads)
     size_t rows = p->kernel->rows, all = n * p->tiles_h * p->tiles_w;
     size_t tile = WINOGRAD_POSITIONS * (p->depth_step + p->block_width) * sizeof(float);
     size_t tiles = size_min(size_max(BLOCK_BYTES / tile / rows, BLOCK_TILES_MIN), BLOCK_TILES_MAX) * rows;
-    if (threads > 1) /* enough tasks for all */
-        tiles = size_min(
-            tiles, size_divide_up(size_divide_up(all, TASKS_PER_THREAD * (size_t)threads), rows) * rows);
-    return tiles;
+    size_t tasks = threads > 1 ? TASKS_PER_THREAD * (size_t)threads : 1; /* at least, where they can be */
+    return size_min(tiles, size_divide_up(size_divide_up(all, tasks), rows) * rows);
 }
 
 static struct pass pass_init(const struct conv2d *g, bool backward, size_t n, int threads, void *workspace,
