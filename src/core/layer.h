@@ -62,6 +62,8 @@ struct pass {
     size_t first;  /* the first one's number in the shard: random numbers hang on it */
     bool is_group; /* others work off other samples at the same time: nothing is cut into parts */
     bool training; /* dropout drops */
+    size_t
+        learns_from; /* of a network's backward: layers before this one learn no more, and get no gradients */
     uint64_t seed;
     uint32_t shard, step;
     const float *parameters; /* the network's parameter array */

@@ -303,30 +303,47 @@ struct loss_sum network_loss(const struct network *network, const struct pass *p
                         pass->gradients ? last->dx[0] : NULL);
 }
 
-static void add_gradients(const struct layer *layer, size_t n)
+static void add_gradients(const struct layer *layer, const struct pass *pass)
 {
     for (size_t k = 0; k < layer->input_count; k++) {
-        if (!layer->dx_sum[k])
+        if (!layer->dx_sum[k] || layer->inputs[k] < pass->learns_from)
             continue;
         float *sum = layer->dx_sum[k];
         const float *dx = layer->dx[k];
-        for (size_t i = 0; i < n * shape_count(layer->in[k]); i++)
+        for (size_t i = 0; i < pass->n * shape_count(layer->in[k]); i++)
             sum[i] += dx[i];
     }
+}
+
+/* Without the gradients of what comes before the first layer that still learns. */
+static void layer_backward(const struct layer *layer, const struct pass *pass)
+{
+    struct pass part = *pass;
+    if (layer->frozen)
+        part.gradients = NULL;
+    if (pass->learns_from == 0) {
+        layer->ops->backward(layer, &part);
+        return;
+    }
+    struct layer first = *layer;
+    for (size_t k = 0; k < layer->input_count; k++)
+        if (layer->inputs[k] < pass->learns_from)
+            first.dx[k] = NULL;
+    layer->ops->backward(&first, &part);
 }
 
 void network_backward(const struct network *network, const struct pass *pass, gradient_ready *on_ready,
                       void *user)
 {
-    struct pass without = *pass;
-    without.gradients = NULL;
     for (size_t i = network->layer_count - 1; i-- > network->head.layers;) {
         const struct layer *layer = &network->layers[i];
         if (!layer->trainable)
             continue;
-        if (!layer->skip_backward)
-            layer->ops->backward(layer, layer->frozen ? &without : pass);
-        add_gradients(layer, pass->n);
+        if (i >= pass->learns_from) {
+            if (!layer->skip_backward)
+                layer_backward(layer, pass);
+            add_gradients(layer, pass);
+        }
         if (on_ready && layer->parameter_count) {
             const struct parameter *first = &layer->parameters[0];
             const struct parameter *last = &layer->parameters[layer->parameter_count - 1];
@@ -335,7 +352,8 @@ void network_backward(const struct network *network, const struct pass *pass, gr
     }
     if (network->head.layers == 0)
         return;
-    head_backward(network, pass);
+    if (network->head.layers > pass->learns_from)
+        head_backward(network, pass);
     if (on_ready && network->head.parameter_count)
         on_ready(user, 0, network->head.parameter_count);
 }

@@ -92,8 +92,8 @@ struct loss_sum network_loss(const struct network *network, const struct pass *p
  * without gaps, down to the first layer that learns. */
 typedef void gradient_ready(void *user, size_t offset, size_t count);
 
-/* After network_loss with gradients: adds the gradient of every layer that is not frozen to pass->gradients.
- * `on_ready` may be NULL. */
+/* After network_loss with gradients: adds the gradient of every layer that is not frozen, from
+ * pass->learns_from on, to pass->gradients. `on_ready` may be NULL. */
 void network_backward(const struct network *network, const struct pass *pass, gradient_ready *on_ready,
                       void *user);
 

@@ -172,8 +172,10 @@ static void group_backward(const struct network *network, const struct pass *pas
 {
     size_t thread = (size_t)omp_get_thread_num();
     struct pass part = head_pass(network, pass, first, thread);
-    for (size_t i = network->head.layers; i-- > 0;) {
+    for (size_t i = network->head.layers; i-- > pass->learns_from;) {
         struct layer layer = head_layer(network, i, first, thread);
+        if (i == pass->learns_from && i > 0)
+            layer.dx[0] = NULL;
         part.gradients = layer.frozen ? NULL : gradients;
         if (layer.trainable && !layer.skip_backward)
             layer.ops->backward(&layer, &part);

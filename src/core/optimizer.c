@@ -117,6 +117,16 @@ static bool learns(const struct optimizer_settings *settings, const struct param
     return !parameter->frozen && (last == 0 || (double)number <= last);
 }
 
+size_t optimizer_learns_from(const struct optimizer *optimizer, const struct network *network,
+                             uint64_t number)
+{
+    for (size_t i = 0; i < network->layer_count; i++)
+        for (size_t p = 0; p < network->layers[i].parameter_count; p++)
+            if (learns(&optimizer->settings, &network->layers[i].parameters[p], number))
+                return i;
+    return network->layer_count;
+}
+
 void optimizer_step(struct optimizer *optimizer, struct network *network, const float *gradients,
                     uint64_t number, double rate, double norm, double clip_norm)
 {

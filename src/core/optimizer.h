@@ -69,6 +69,11 @@ void optimizer_destroy(struct optimizer *optimizer);
 void optimizer_step(struct optimizer *optimizer, struct network *network, const float *gradients,
                     uint64_t number, double rate, double norm, double clip_norm);
 
+/* The first layer with a parameter that step `number` changes; as many as there are layers where it changes
+ * none. */
+size_t optimizer_learns_from(const struct optimizer *optimizer, const struct network *network,
+                             uint64_t number);
+
 /* Euclidean norm of an array, summed in double in a fixed order. */
 double optimizer_norm(const float *values, size_t count, int threads);
 

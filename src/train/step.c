@@ -169,6 +169,7 @@ static void take_shard(struct step *step, size_t index, uint64_t number, size_t 
         struct loss_sum loss;
         struct pass pass = step_forward(step, shard, samples, number, batch, gradients, source, user, &loss);
         write_tail(tail, loss, loss_weight(samples.count, step_labels(step)));
+        pass.learns_from = optimizer_learns_from(step->optimizer, step->network, number + 1);
         watch_enter(step->watch, WATCH_BACKWARD);
         network_backward(step->network, &pass, completion ? on_ready : NULL, completion);
     }

@@ -79,6 +79,29 @@ static void check_slopes(const struct network *network, const struct pass *pass,
     free(x);
 }
 
+/* Layers that learn no more: the others' gradients have the same bits without theirs. */
+static void check_learns_from(struct network *network, struct pass *pass, const float *gradients,
+                              float *again)
+{
+    size_t count = network->parameter_count;
+    for (pass->learns_from = 1; pass->learns_from <= network->layer_count; pass->learns_from++) {
+        memset(again, 0, count * sizeof *again);
+        run(network, pass);
+        for (size_t i = 0; i < network->layer_count; i++) {
+            const struct layer *layer = &network->layers[i];
+            for (size_t p = 0; p < layer->parameter_count; p++) {
+                const struct parameter *parameter = &layer->parameters[p];
+                if (i >= pass->learns_from)
+                    assert_same_bits("gradients of layers that learn", again + parameter->offset,
+                                     gradients + parameter->offset, parameter->count);
+                for (size_t e = 0; i < pass->learns_from && e < parameter->count; e++)
+                    assert_true(again[parameter->offset + e] == 0);
+            }
+        }
+    }
+    pass->learns_from = 0;
+}
+
 /* Bound for more samples than the pass has, as the last batch of an epoch is. */
 static void check_text(struct shape input, const char *text)
 {
@@ -107,6 +130,7 @@ static void check_text(struct shape input, const char *text)
     memset(again, 0, count * sizeof *again);
     run(&network, &pass);
     assert_same_bits("gradients of a second pass", again, gradients, count);
+    check_learns_from(&network, &pass, gradients, again);
     free(gradients);
     free(again);
     free(parameters);

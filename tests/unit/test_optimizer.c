@@ -7,6 +7,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,6 +281,30 @@ static void test_a_rate_of_nought_changes_nothing(void **state)
     free(start);
 }
 
+/* In epochs of 4 steps: `a` for one and a half of them, b never, `c` always, all of it or the bias alone. */
+static void test_where_learning_begins(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *last;
+        size_t after; /* the first layer to learn from step 7 on */
+    } cases[] = {{"c = dense units=3", 3},
+                 {"c = dense units=3 lr=0 bias_lr=2", 3},
+                 {"c = dense units=3 epochs=1.5", 5}};
+    for (size_t i = 0; i < 3; i++) {
+        char text[256];
+        struct network network;
+        snprintf(text, sizeof text,
+                 "a = dense units=4 epochs=1.5\nt = tanh\nb = dense units=4 frozen=yes\n%s\no = linear",
+                 cases[i].last);
+        network_must_plan(&network, input, text);
+        struct optimizer optimizer = {.settings = {.epoch_steps = 4}};
+        assert_int_equal(optimizer_learns_from(&optimizer, &network, 6), 0);
+        assert_int_equal(optimizer_learns_from(&optimizer, &network, 7), cases[i].after);
+        network_destroy(&network);
+    }
+}
+
 static void test_norm(void **state)
 {
     (void)state;
@@ -360,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_the_others),
         cmocka_unit_test(test_trust_without_norms),
         cmocka_unit_test(test_a_rate_of_nought_changes_nothing),
+        cmocka_unit_test(test_where_learning_begins),
         cmocka_unit_test(test_norm),
         cmocka_unit_test(test_norm_of_millions),
         cmocka_unit_test(test_a_bad_gradient_is_not_hidden),
