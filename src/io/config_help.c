@@ -6,16 +6,30 @@
 
 enum { COLUMNS = 100, INDENT = 28 };
 
+/* The examples, put one behind the other, are a configuration; the page shows them, and a test trains with
+ * them. */
 static const struct {
-    const char *section, *help;
+    const char *section, *help, *example;
 } sections[] = {
-    {"run", "What the run is called and where it leaves its files."},
-    {"data", "What is learned from. Without a file only --dry-run, --benchmark and --check-gradients have "
-             "something to do."},
+    {"run", "What the run is called and where it leaves its files.",
+     "; the second try of a run that is repeated with other random numbers\n"
+     "[run]\n"
+     "name   = digits-wide\n"
+     "output = checkpoints/digits-wide-seed-2\n"
+     "seed   = 2\n"},
+    {"data",
+     "What is learned from. Without a file only --dry-run, --benchmark and --check-gradients have "
+     "something to do.",
+     "[data]\n"
+     "file = data/digits.h5         ; cnn-data info data/digits.h5 tells what is in it\n"},
     {"augment",
      "How training images are changed, anew in every epoch, so that the network does not learn "
      "them by heart: "
-     "flipped, then shifted, then coloured, then cut out of, then blended. Test images stay as they are."},
+     "flipped, then shifted, then coloured, then cut out of, then blended. Test images stay as they are.",
+     "; digits may stand a pixel or two elsewhere, but a mirrored one is another one or none\n"
+     "[augment]\n"
+     "pad        = 1                 ; shifted by up to 1 pixel\n"
+     "brightness = 0.2\n"},
     {"network",
      "One line per layer, in order: NAME = TYPE option=value ... A layer reads the one in the "
      "line above, or those "
@@ -25,21 +39,58 @@ static const struct {
      "written once, in a section [block NAME], where "
      "`params = filters stride=1` gives names and defaults, `$filters` stands for the value, and `input` for "
      "what the block reads; a line `a = NAME filters=16` in [network] puts them in as a.conv1 and so on, and "
-     "`from=a` names the last of them."},
-    {"train", "How it learns."},
-    {"evaluate", "How the network is tested, in training and after it."},
-    {"distributed", "How the work is dealt out to the ranks."},
-    {"checkpoint", "When the state of the run is saved. At the end it always is."},
+     "`from=a` names the last of them.",
+     "; two groups with a way past their convolutions; 10 classes\n"
+     "[network]\n"
+     "stem  = conv2d filters=16 kernel=3 padding=1\n"
+     "wide1 = residual filters=16\n"
+     "pool  = maxpool size=2\n"
+     "wide2 = residual filters=16\n"
+     "mean  = globalavgpool\n"
+     "fc    = dense units=10\n"
+     "out   = softmax\n"
+     "\n"
+     "[block residual]\n"
+     "params = filters kernel=3\n"
+     "conv = conv2d filters=$filters kernel=$kernel padding=same bias=no\n"
+     "bn   = batchnorm\n"
+     "sum  = add from=bn,input      ; `input`: what the block reads, here `stem` and `pool`\n"
+     "relu = relu\n"},
+    {"train", "How it learns.",
+     "; the rate rises for two epochs and falls in half a cosine until the twentieth\n"
+     "[train]\n"
+     "epochs       = 20\n"
+     "batch        = 64                ; of all ranks together\n"
+     "optimizer    = sgd\n"
+     "lr           = 0.1\n"
+     "momentum     = 0.9\n"
+     "weight_decay = 0.0005\n"
+     "schedule     = cosine\n"
+     "warmup       = 2\n"},
+    {"evaluate", "How the network is tested, in training and after it.",
+     "[evaluate]\n"
+     "every = 5                     ; epochs; the last is tested always\n"},
+    {"distributed", "How the work is dealt out to the ranks.",
+     "; the same bits on 1, 2, 4, 8 and 16 ranks\n"
+     "[distributed]\n"
+     "shards    = 16\n"
+     "allreduce = tree\n"},
+    {"checkpoint", "When the state of the run is saved. At the end it always is.",
+     "; a node that dies costs five minutes of work; the disk holds three files at most, beside the best "
+     "one\n"
+     "[checkpoint]\n"
+     "every = 5 minutes\n"
+     "keep  = 3\n"},
 };
 
 static const char rates_help[] = "How a layer with weights learns.";
 
-static const char *section_help(const char *section)
+static size_t section_index(const char *section)
 {
-    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        if (!strcmp(sections[i].section, section))
-            return sections[i].help;
-    return "";
+    size_t i = 0;
+    while (i + 1 < sizeof sections / sizeof *sections && strcmp(sections[i].section, section))
+        i++;
+    return i;
 }
 
 /* Prints `text` from column `at` on, which is reached; further lines are indented to it. */
@@ -87,7 +138,7 @@ static void print_keys(FILE *out)
             section = key->section;
             fprintf(out, "\n[%s]\n", section);
             fprintf(out, "  ");
-            print_wrapped(out, 2, section_help(section));
+            print_wrapped(out, 2, sections[section_index(section)].help);
         }
         char left[OPTION_TEXT_MAX];
         snprintf(left, sizeof left, "%s =%s%.200s", key->name, key->fallback[0] ? " " : "", key->fallback);
@@ -164,7 +215,9 @@ static void markdown_keys(FILE *out)
         const struct option *key = &config_keys[i];
         if (strcmp(section, key->section)) {
             section = key->section;
-            fprintf(out, "\n## [%s]\n\n%s\n\n", section, section_help(section));
+            size_t at = section_index(section);
+            fprintf(out, "\n## [%s]\n\n%s\n\n```ini\n%s```\n\n", section, sections[at].help,
+                    sections[at].example);
             fputs("| key | default | value | meaning |\n| --- | --- | --- | --- |\n", out);
         }
         markdown_row(out, key, "");

@@ -16,3 +16,10 @@ if [ -n "$wide" ]; then
     echo "wider than 100 columns: $wide" >&2
     exit 1
 fi
+
+# Its examples, one behind the other, are a configuration that trains.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+sed -n '/^```ini/,/^```/{/^```/!p}' "$page" >"$work/all.ini"
+[ "$(grep -c '^\[' "$work/all.ini")" -ge 9 ] || { echo "examples are missing from $page" >&2; exit 1; }
+"$program" --set data.file="$2/data/digits.h5" --set run.output="$work/run" --steps 3 "$work/all.ini"
