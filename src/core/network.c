@@ -63,7 +63,7 @@ static long bind_further_gradient(struct network *network, struct layer *layer, 
     }
     size_t scratch = pool_take(plan, shape_count(layer->in[k]));
     layer->dx[k] = plan->pool[scratch].memory;
-    if (completer == SIZE_MAX || plan->more[completer] != SIZE_MAX || is_read_by_earlier(network, layer, k))
+    if (completer == SIZE_MAX || is_read_by_earlier(network, layer, k))
         return (long)scratch;
     layer->dx_sum[k] = NULL;
     network->layers[completer].dy_more = layer->dx[k];

@@ -25,20 +25,23 @@ struct fixture {
     float x[BATCH * 16], values[BATCH * OUTPUTS];
 };
 
-static void setup(struct fixture *f)
+static void setup_text(struct fixture *f, const char *text)
 {
     const struct optimizer_settings settings = {0};
     const struct step_settings how = {.shards = SHARDS, .allreduce = &allreduce_list[0], .bucket = 10};
     memset(f, 0, sizeof *f);
-    network_must_plan(
-        &f->network, image,
-        "c = conv2d filters=3 kernel=3\nt = tanh\nf = flatten\nd = dense units=2\nout = linear");
+    network_must_plan(&f->network, image, text);
     assert_done(network_bind(&f->network, step_shard_size(BATCH, SHARDS), true, 1));
     network_init(&f->network, 5);
     assert_done(optimizer_create(&f->optimizer, optimizer_types[0], &settings, f->network.parameter_count));
     assert_done(step_create(&f->step, &f->network, &f->optimizer, &alone, &how));
     array_fill(f->x, BATCH * 16, 2);
     array_fill(f->values, BATCH * OUTPUTS, 3);
+}
+
+static void setup(struct fixture *f)
+{
+    setup_text(f, "c = conv2d filters=3 kernel=3\nt = tanh\nf = flatten\nd = dense units=2\nout = linear");
 }
 
 static void teardown(struct fixture *f)
@@ -96,6 +99,25 @@ static void test_weight(void **state)
     assert_string_equal(fault.layer, "d");
     assert_int_equal(fault.shard, 0);
     assert_int_equal(fault.sample_count, BATCH / SHARDS);
+    teardown(&f);
+}
+
+/* A normalisation whose output is never written is blamed all the same, and not the sum that takes its part.
+ */
+static void test_weight_of_summand(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup_text(&f, "c = conv2d filters=3 kernel=3\nb = batchnorm\ns = add from=b,c\nf = flatten\n"
+                   "d = dense units=2\nout = linear");
+    assert_true(network_find(&f.network, "b")->hands_affine_on);
+    *parameter(&f, "b") = NAN;
+    struct fault fault = find(&f);
+    assert_string_equal(fault.layer, "b");
+    *parameter(&f, "b") = 1;
+    *parameter(&f, "d") = INFINITY;
+    fault = find(&f);
+    assert_string_equal(fault.layer, "d");
     teardown(&f);
 }
 
@@ -170,8 +192,12 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_input),    cmocka_unit_test(test_weight), cmocka_unit_test(test_loss),
-        cmocka_unit_test(test_gradient), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_input),
+        cmocka_unit_test(test_weight),
+        cmocka_unit_test(test_weight_of_summand),
+        cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_gradient),
+        cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,27 @@ static void test_every_layer_and_loss(void **state)
         free(weights);
         network_destroy(&network);
     }
+}
+
+/* Where relus behind batch normalisations are many, the step must be small: some are near their kink. */
+static void test_many_kinks(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 6 };
+    char text[2048] = "r0 = conv2d filters=4 kernel=3 padding=same\n";
+    for (int b = 0; b < BLOCKS; b++)
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 "a%d = conv2d filters=4 kernel=3 padding=same bias=no\nb%d = batchnorm\nc%d = relu\n"
+                 "d%d = conv2d filters=4 kernel=3 padding=same bias=no\ne%d = batchnorm\n"
+                 "s%d = add from=e%d,r%d\nr%d = relu\n",
+                 b, b, b, b, b, b, b, b, b + 1);
+    strcat(text, "f = globalavgpool\nd = dense units=5\nout = softmax");
+    struct network network;
+    network_must_plan(&network, (struct shape){20, 20, 2}, text);
+    assert_int_equal(network_bind(&network, N, true, 2), STATUS_OK);
+    network_init(&network, 8);
+    assert_true(check(&network, 1).passed);
+    network_destroy(&network);
 }
 
 /* From the last array to the first, each once, small ones weight for weight. */
@@ -313,9 +335,13 @@ static void test_labels_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_layer_and_loss), cmocka_unit_test(test_every_array_is_reported),
-        cmocka_unit_test(test_faults_are_found),     cmocka_unit_test(test_wrong_mask_is_found),
-        cmocka_unit_test(test_loss_is_compared),     cmocka_unit_test(test_nan_is_found),
+        cmocka_unit_test(test_every_layer_and_loss),
+        cmocka_unit_test(test_many_kinks),
+        cmocka_unit_test(test_every_array_is_reported),
+        cmocka_unit_test(test_faults_are_found),
+        cmocka_unit_test(test_wrong_mask_is_found),
+        cmocka_unit_test(test_loss_is_compared),
+        cmocka_unit_test(test_nan_is_found),
         cmocka_unit_test(test_labels_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

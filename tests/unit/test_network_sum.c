@@ -199,6 +199,8 @@ static void test_written_graphs(void **state)
         "c = conv2d filters=3 kernel=1 from=input\nd = batchnorm\ns = add from=b,d\nr = relu",
         "a = conv2d filters=3 kernel=1\nb = batchnorm\nc = batchnorm from=a\nd = batchnorm from=a\n"
         "s = add from=b,c,d,b\nr = relu\nt = add from=r,a",
+        "a = conv2d filters=3 kernel=1\nb = batchnorm\nc = concat from=b,b,b\nd = conv2d filters=3 kernel=1\n"
+        "e = concat from=d,a,d",
         /* normalised before the convolutions, and the way past never */
         "a = conv2d filters=3 kernel=1\nb = batchnorm\nr = relu\nc = conv2d filters=3 kernel=1\n"
         "s = add from=c,a\nb2 = batchnorm\nr2 = relu\nc2 = conv2d filters=3 kernel=1\ns2 = add from=c2,s\n"
@@ -270,6 +272,37 @@ static void test_random_graphs(void **state)
     }
 }
 
+/* The sum reads what its summand would, another input too. */
+static void test_other_input(void **state)
+{
+    (void)state;
+    struct network network;
+    struct shape shape = {3, 3, 2};
+    network_must_plan(&network, shape, "b = batchnorm\nc = conv2d filters=2 kernel=1\ns = add from=c,b" TAIL);
+    const struct layer *s = network_find(&network, "s");
+    assert_false(s->input_affine[1]); /* c reads it too */
+    network_destroy(&network);
+
+    network_must_plan(&network, shape,
+                      "b = batchnorm\nc = conv2d filters=2 kernel=1 from=input\ns = add from=c,b" TAIL);
+    assert_int_equal(network_bind(&network, N, false, 1), STATUS_OK);
+    network_init(&network, 3);
+    float *x = array_floats(N * shape_count(shape)), outputs[2][N * CLASSES];
+    struct pass pass = network_pass(&network, N);
+    for (int i = 0; i < 2; i++) {
+        array_fill(network.x, N * shape_count(shape), 8);
+        network_forward(&network, &pass);
+        memcpy(outputs[i], network_last(&network)->y, sizeof outputs[i]);
+        array_poison(network.x, N * shape_count(shape));
+        network_set_input(&network, x);
+    }
+    assert_same_bits("outputs", outputs[1], outputs[0], N * CLASSES);
+    s = network_find(&network, "s");
+    assert_true(s->input_affine[1] && s->x[1] == x);
+    network_destroy(&network);
+    free(x);
+}
+
 /* Of a block's outputs, the normalised one that is summed up is never there. */
 static void test_memory(void **state)
 {
@@ -295,7 +328,7 @@ int main(void)
         cmocka_unit_test(test_plan),           cmocka_unit_test(test_plan_of_several_readers),
         cmocka_unit_test(test_written_graphs), cmocka_unit_test(test_residual_blocks),
         cmocka_unit_test(test_large),          cmocka_unit_test(test_random_graphs),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_memory),         cmocka_unit_test(test_other_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
