@@ -309,8 +309,8 @@ static enum status scan_images(struct dataset_split *split, const struct array *
     if (2 * bytes > limit)
         return wrong(
             split, a->name,
-            ": %zu images lie in one chunk of the file, %zu MiB, of which data.memory = %zu has no two: "
-            "raise it, or have h5repack make smaller chunks",
+            ": %zu images lie in one chunk of the file, of %zu MiB, and two of these are more than the %zu "
+            "MiB that there are for them: raise data.memory, or have h5repack make smaller chunks",
             split->run, bytes >> 20, limit >> 20);
     void *memory = malloc(bytes);
     struct dataset_digest *digest = dataset_digest_begin(split);

@@ -102,6 +102,12 @@ static size_t choose_slot(const struct stream *s)
     return slot;
 }
 
+bool stream_has_room(const struct stream *s, uint64_t since)
+{
+    size_t slot = choose_slot(s);
+    return s->run_of[slot] == none || s->until[slot] < since;
+}
+
 static enum status read_run(struct stream *s, size_t run, void *to)
 {
     const struct dataset_split *split = s->split;

@@ -36,5 +36,8 @@ void stream_destroy(struct stream *stream);
  * was. */
 enum status stream_load(struct stream *stream, size_t run, uint64_t until);
 
+/* Whether there is a slot that is empty, or whose run is needed by nobody from `since` on. */
+bool stream_has_room(const struct stream *stream, uint64_t since);
+
 /* One image, as memory would have it, into `to`. */
 enum status stream_read(struct stream *stream, size_t sample, uint64_t until, void *to);

@@ -132,6 +132,7 @@ static void test_reads(void **state)
     assert_int_equal(stream_slots(&left, 3 << 20), 3);
     assert_int_equal(stream_slots(&left, 1), 1);
     assert_int_equal(stream_slots(&left, (size_t)1 << 40), dataset_runs(&left));
+    assert_true(stream_has_room(&s, 0));
     static const struct {
         size_t run;
         uint64_t until, reads;
@@ -141,6 +142,7 @@ static void test_reads(void **state)
         assert_done(stream_load(&s, calls[i].run, calls[i].until));
         assert_int_equal(s.reads, calls[i].reads);
     }
+    assert_true(stream_has_room(&s, 1) && !stream_has_room(&s, 0)); /* 2, which came last, for nothing */
     stream_destroy(&s);
     dataset_destroy(&left);
 }
