@@ -9,7 +9,7 @@
 enum random_purpose {
     RANDOM_INIT,    /* initial weights:   where = layer and parameter, when = 0 */
     RANDOM_DROPOUT, /* dropout masks:     where = layer, shard = the shard, when = step */
-    RANDOM_SHUFFLE, /* order of samples:  when = epoch */
+    RANDOM_SHUFFLE, /* order of samples:  where = of all, of runs, within a window (shard); when = epoch */
     RANDOM_INPUT,   /* made-up batches of --benchmark and --check-gradients */
     RANDOM_CHECK,   /* which weights --check-gradients looks at */
     RANDOM_AUGMENT, /* changes to training images: where, shard = the sample's number, high and low; when =

@@ -80,10 +80,10 @@ static ptrdiff_t source(ptrdiff_t at, size_t size, bool reflect)
 
 /* The mean grey of an image, as contrast turns around it: ITU-R BT.601 of three channels, their mean of
  * others. In units of the file. */
-static double mean_grey(const struct dataset_split *split, size_t sample)
+static double mean_grey(const struct dataset_split *split, size_t place)
 {
     static const double luma[3] = {0.299, 0.587, 0.114};
-    size_t c = split->shape.c, count = shape_count(split->shape), start = sample * count;
+    size_t c = split->shape.c, count = shape_count(split->shape), start = place * count;
     double sum = 0;
     for (size_t i = 0; i < count; i++) {
         double value = split->is_float ? (double)((const float *)split->images)[start + i]
@@ -134,11 +134,11 @@ static void show_pixel(const struct dataset_split *split, const struct look *loo
                                                  : seen(look, bytes[from + c], c);
 }
 
-static void show_image(const struct dataset_split *split, size_t sample, const struct change *change,
+static void show_image(const struct dataset_split *split, size_t place, const struct change *change,
                        const struct look *look, byte_table table, float *x)
 {
     size_t h = split->shape.h, w = split->shape.w, channels = split->shape.c,
-           start = sample * h * w * channels;
+           start = place * h * w * channels;
     for (size_t row = 0; row < h; row++) {
         ptrdiff_t y = source((ptrdiff_t)row + change->down, h, change->reflect);
         for (size_t column = 0; column < w; column++, x += channels) {
@@ -170,6 +170,13 @@ static void cut_out(const struct augment *a, uint64_t epoch, size_t sample, stru
 void augment_gather(const struct augment *a, uint64_t epoch, const struct dataset_split *split,
                     const struct normalization *normalization, const size_t *indices, size_t n, float *x)
 {
+    augment_gather_placed(a, epoch, split, normalization, indices, indices, n, x);
+}
+
+void augment_gather_placed(const struct augment *a, uint64_t epoch, const struct dataset_split *split,
+                           const struct normalization *normalization, const size_t *indices,
+                           const size_t *places, size_t n, float *x)
+{
     size_t item = shape_count(split->shape);
     bool coloured = a->brightness > 0 || a->contrast > 0, tabled = split->shape.c <= TABLE_CHANNELS_MAX;
     const struct look plain = {normalization, !split->is_float, split->is_float && !normalization->present, 1,
@@ -183,11 +190,11 @@ void augment_gather(const struct augment *a, uint64_t epoch, const struct datase
         byte_table own;
         if (coloured) { /* ((value * bright) - mean) * contrast + mean, mean that of the brightened image */
             look.scale = change.bright * change.contrast;
-            look.shift = (1 - change.contrast) * change.bright * mean_grey(split, indices[i]);
+            look.shift = (1 - change.contrast) * change.bright * mean_grey(split, places[i]);
             if (tabled)
                 fill_table(&look, split->shape.c, own);
         }
-        show_image(split, indices[i], &change, &look, coloured ? own : common, x + i * item);
+        show_image(split, places[i], &change, &look, coloured ? own : common, x + i * item);
         if (a->cutout)
             cut_out(a, epoch, indices[i], split->shape, x + i * item);
     }

@@ -34,6 +34,11 @@ enum status augment_check(const struct augment *augment, struct shape shape);
 void augment_gather(const struct augment *augment, uint64_t epoch, const struct dataset_split *split,
                     const struct normalization *normalization, const size_t *indices, size_t n, float *x);
 
+/* The same where the image of sample indices[i] is number places[i] of split->images. */
+void augment_gather_placed(const struct augment *augment, uint64_t epoch, const struct dataset_split *split,
+                           const struct normalization *normalization, const size_t *indices,
+                           const size_t *places, size_t n, float *x);
+
 /* One image as it is seen from a little aside: mirrored, and moved by dy rows and dx columns (content down
  * and right where positive), the mirrored image moving in at the border; |dy| < h, |dx| < w. x, y: (h, w, c).
  */

@@ -1,6 +1,7 @@
 #include "core/build_info.h"
 #include "io/checkpoint_format.h"
 #include "io/file.h"
+#include "io/h5_lock.h"
 #include "io/seal.h"
 
 #include <inttypes.h>
@@ -165,23 +166,30 @@ static bool write_content(struct writer *w)
     return ok && h5_write_u64(w->file, "complete", 1);
 }
 
+/* HDF5 is others' while the disk is written to: the bytes stay where they are. */
 enum status checkpoint_write_file(const char *path, const struct checkpoint_content *content)
 {
-    struct writer w = {.file = h5_create(SEAL_SIZE), .digests = H5I_INVALID_HID, .content = content};
+    struct writer w = {.digests = H5I_INVALID_HID, .content = content};
     enum status status;
     unsigned char *bytes;
     size_t size;
+    char reason[H5_FAILURE_MAX];
     doing(&w, "the file");
-    if (w.file >= 0 && write_content(&w) && h5_image(w.file, &bytes, &size)) {
+    h5_lock();
+    w.file = h5_create(SEAL_SIZE);
+    bool made = w.file >= 0 && write_content(&w) && h5_image(w.file, &bytes, &size);
+    h5_unlock();
+    if (made) {
         seal_write(bytes, size, content->progress->step);
         status = file_put_guarded(path, bytes, size, claim_guard(content->claim), STATUS_CHECKPOINT);
         status = status_prefix(status, "checkpoint not written: ");
     } else {
-        char reason[H5_FAILURE_MAX];
         status = status_set(STATUS_CHECKPOINT, "checkpoint not written: HDF5 cannot make %s: %s", w.doing,
                             h5_failure(reason));
     }
+    h5_lock();
     if (w.file >= 0)
         H5Fclose(w.file);
+    h5_unlock();
     return status;
 }

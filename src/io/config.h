@@ -42,6 +42,8 @@ struct config {
     struct {
         char file[OPTION_TEXT_MAX]; /* HDF5; "": none given */
         bool shuffle, share;
+        size_t memory; /* MiB; 0: half of the host's */
+        double window; /* share of the training samples; 0: not decided */
     } data;
     struct {
         int flip; /* enum augment_flip */

@@ -18,6 +18,14 @@ const struct option config_keys[] = {
      "a new order of the training samples in every epoch; no: the file's", CHANGE_NEVER},
     {"data", "share", OPTION_BOOL, FIELD(data.share), "yes", 0, 0, NULL,
      "one copy of the data per host, in memory that its ranks share; no: one per rank"},
+    {"data", "memory", OPTION_SIZE, FIELD(data.memory), "0", 0, 1 << 30, NULL,
+     "MiB of a host's memory that images may take; of more, they are read from the file while the network is "
+     "trained; 0: half of what the host has"},
+    {"data", "window", OPTION_REAL, FIELD(data.window), "0", 0, 1, NULL,
+     "share of the training samples that are shuffled together, in windows of whole runs of the file; 1: "
+     "all; "
+     "0: all where they fit into memory at the first start, else as many as half of it holds",
+     CHANGE_NEVER},
 
     {"augment", "flip", OPTION_CHOICE, FIELD(augment.flip), "no", 0, 0, "no|random|alternate",
      "left and right exchanged: of every other image at random, or of one half in even epochs and the other "

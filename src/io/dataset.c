@@ -12,6 +12,7 @@ void dataset_destroy(struct dataset_split *split)
         free(split->images);
         free(split->classes);
         free(split->values);
+        free(split->run_digests);
         for (size_t i = 0; split->class_names && i < split->outputs; i++)
             free(split->class_names[i]);
         normalization_destroy(&split->normalization);
@@ -32,6 +33,22 @@ size_t dataset_bytes(size_t count, struct shape shape, size_t element)
     double bytes = (double)count * (double)shape.h * (double)shape.w * (double)shape.c * (double)element;
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     return bytes <= memory && bytes < (double)SIZE_MAX / 2 ? count * shape_count(shape) * element : 0;
+}
+
+size_t dataset_image_bytes(const struct dataset_split *split)
+{
+    return shape_count(split->shape) * (split->is_float ? sizeof(float) : 1);
+}
+
+size_t dataset_runs(const struct dataset_split *split)
+{
+    return split->run ? (split->count + split->run - 1) / split->run : 0;
+}
+
+size_t dataset_run_count(const struct dataset_split *split, size_t run)
+{
+    size_t left = split->count - run * split->run;
+    return left < split->run ? left : split->run;
 }
 
 enum status normalization_create(struct normalization *n, bool present, size_t channels)

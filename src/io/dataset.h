@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DATASET_CLASSES_MAX = 65536, DATASET_CHANNELS_MAX = 4096 };
+enum { DATASET_CLASSES_MAX = 65536, DATASET_CHANNELS_MAX = 4096, DATASET_RUN_BYTES = 1 << 20 };
 
 /* How pixels become what the network sees; kept in checkpoints, so that prediction cannot forget it. */
 struct normalization {
@@ -32,7 +32,12 @@ struct dataset_split {
     size_t count;
     struct shape shape;
     bool is_float;
-    void *images; /* uint8_t or float (count, h, w, c), owned */
+    void *images; /* uint8_t or float (count, h, w, c), owned; NULL: they stay in the file (io/stream.h) */
+
+    size_t run; /* images that are read together from there, the last ones may be fewer: whole chunks
+                   of the file, about DATASET_RUN_BYTES; also of images in memory */
+    uint64_t *run_digests; /* (dataset_runs), owned: digest_bytes of each run's images, as memory would have
+                              them; NULL where images are in memory */
 
     size_t outputs;     /* K of (N, K) labels, 1 + the highest class index or the number of class_names where
                            classes are given; 0: no labels */
@@ -50,6 +55,23 @@ struct dataset_split {
  * not finite. `labels_needed` false: a file without labels will do. */
 enum status dataset_read(struct dataset_split *split, const char *path, const char *name, bool labels_needed);
 void dataset_destroy(struct dataset_split *split);
+
+/* The same, but images that take more than `limit` bytes are left in the file: all of it is gone through
+ * once, and checked, for the digests. STATUS_DATA as well where the file's chunks are so large that two runs
+ * are more than the limit. */
+enum status dataset_scan(struct dataset_split *split, const char *path, const char *name, bool labels_needed,
+                         size_t limit);
+
+/* Bytes that the split's images take in memory; 0 where the file or the split is not there, or cannot be
+ * read, which dataset_scan tells. */
+double dataset_images_bytes(const char *path, const char *name);
+
+/* Of one image, in memory. */
+size_t dataset_image_bytes(const struct dataset_split *split);
+
+/* How many runs there are, and how many images run number `run` has. */
+size_t dataset_runs(const struct dataset_split *split);
+size_t dataset_run_count(const struct dataset_split *split, size_t run);
 
 /* True where the file can be opened and has images of that split. */
 bool dataset_exists(const char *path, const char *name);

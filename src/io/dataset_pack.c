@@ -6,8 +6,8 @@
 /* A block begins with this head. What the split does not have takes no bytes. */
 struct head {
     struct dataset_split split; /* with pointers that are NULL */
-    bool has_classes, has_values, has_names;
-    size_t images, classes, values, mean, std, names, end; /* from the block's begin */
+    bool has_images, has_classes, has_values, has_names;
+    size_t images, runs, classes, values, mean, std, names, end; /* from the block's begin */
 };
 
 static size_t align(size_t offset)
@@ -17,7 +17,12 @@ static size_t align(size_t offset)
 
 static size_t images_size(const struct dataset_split *s)
 {
-    return s->count * shape_count(s->shape) * (s->is_float ? sizeof(float) : 1);
+    return s->images ? s->count * dataset_image_bytes(s) : 0;
+}
+
+static size_t runs_size(const struct dataset_split *s)
+{
+    return s->run_digests ? dataset_runs(s) * sizeof *s->run_digests : 0;
 }
 
 static size_t classes_size(const struct dataset_split *s)
@@ -47,11 +52,13 @@ static size_t names_size(const struct dataset_split *s)
 static struct head lay_out(const struct dataset_split *s)
 {
     struct head h = {.split = *s,
+                     .has_images = s->images != NULL,
                      .has_classes = s->classes != NULL,
                      .has_values = s->values != NULL,
                      .has_names = s->class_names != NULL};
     h.images = align(sizeof h);
-    h.classes = align(h.images + images_size(s));
+    h.runs = align(h.images + images_size(s));
+    h.classes = align(h.runs + runs_size(s));
     h.values = align(h.classes + classes_size(s));
     h.mean = align(h.values + values_size(s));
     h.std = align(h.mean + channels_size(s));
@@ -59,6 +66,7 @@ static struct head lay_out(const struct dataset_split *s)
     h.end = align(h.names + names_size(s));
     h.split.borrowed = true;
     h.split.images = NULL;
+    h.split.run_digests = NULL;
     h.split.classes = NULL;
     h.split.values = h.split.normalization.mean = h.split.normalization.std = NULL;
     h.split.class_names = NULL;
@@ -82,6 +90,7 @@ void dataset_pack(const struct dataset_split *s, void *block)
     *head = lay_out(s);
     char *base = block, *name = base + head->names;
     copy(base + head->images, s->images, images_size(s));
+    copy(base + head->runs, s->run_digests, runs_size(s));
     copy(base + head->classes, s->classes, classes_size(s));
     copy(base + head->values, s->values, values_size(s));
     copy(base + head->mean, s->normalization.mean, channels_size(s));
@@ -104,7 +113,8 @@ enum status dataset_view(struct dataset_split *view, const void *block)
         name += strlen(name) + 1;
     }
     *view = head->split;
-    view->images = base + head->images;
+    view->images = head->has_images ? base + head->images : NULL;
+    view->run_digests = head->has_images ? NULL : (uint64_t *)(base + head->runs);
     view->classes = head->has_classes ? (int32_t *)(base + head->classes) : NULL;
     view->values = head->has_values ? (float *)(base + head->values) : NULL;
     view->class_names = names;

@@ -1,8 +1,11 @@
 #include "io/dataset.h"
+#include "io/dataset_digest.h"
+#include "io/digest.h"
 #include "io/guard.h"
 #include "io/h5.h"
 #include "io/h5_chunks.h"
 #include "io/h5_header.h"
+#include "io/h5_lock.h"
 #include "io/seal.h"
 
 #include <errno.h>
@@ -13,9 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 /* A dataset of the file, opened. */
 struct array {
@@ -132,10 +132,9 @@ static enum status check_chunks(const struct dataset_split *split, const struct 
     return STATUS_OK;
 }
 
-static enum status array_read(const struct dataset_split *split, const struct array *a, hid_t type,
-                              void *memory)
+/* Before any of it is read. */
+static enum status check_stored(const struct dataset_split *split, const struct array *a)
 {
-    char cause[H5_FAILURE_MAX];
     enum status status = check_chunks(split, a);
     if (status)
         return status;
@@ -143,10 +142,23 @@ static enum status array_read(const struct dataset_split *split, const struct ar
         return wrong(split, a->name,
                      ": not all of it is in the file: it was not written to the end, or the "
                      "file is damaged");
-    if (H5Dread(a->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, memory) < 0)
-        return wrong(split, a->name, ": cannot be read, the file is damaged or needs a filter: %s",
-                     h5_failure(cause));
     return STATUS_OK;
+}
+
+static enum status cannot_read(const struct dataset_split *split, const struct array *a)
+{
+    char cause[H5_FAILURE_MAX];
+    return wrong(split, a->name, ": cannot be read, the file is damaged or needs a filter: %s",
+                 h5_failure(cause));
+}
+
+static enum status array_read(const struct dataset_split *split, const struct array *a, hid_t type,
+                              void *memory)
+{
+    enum status status = check_stored(split, a);
+    if (!status && H5Dread(a->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, memory) < 0)
+        status = cannot_read(split, a);
+    return status;
 }
 
 static enum status check_layout(const struct dataset_split *split, const struct array *a)
@@ -185,14 +197,16 @@ static enum status images_shape(struct dataset_split *split, const struct array 
     return check_layout(split, a);
 }
 
-static enum status images_finite(const struct dataset_split *split)
+/* Images number first .. first+count-1. */
+static enum status images_finite(const struct dataset_split *split, const float *values, size_t first,
+                                 size_t count)
 {
     size_t item = shape_count(split->shape), row = split->shape.w * split->shape.c;
-    const float *values = split->images;
-    for (size_t i = 0; i < split->count * item; i++)
+    for (size_t i = 0; i < count * item; i++)
         if (!isfinite(values[i]))
-            return wrong(split, "images", "[%zu, %zu, %zu, %zu] is %g, not a finite float32", i / item,
-                         i % item / row, i % row / split->shape.c, i % split->shape.c, (double)values[i]);
+            return wrong(split, "images", "[%zu, %zu, %zu, %zu] is %g, not a finite float32",
+                         first + i / item, i % item / row, i % row / split->shape.c, i % split->shape.c,
+                         (double)values[i]);
     return STATUS_OK;
 }
 
@@ -225,20 +239,88 @@ static enum status read_normalization(struct dataset_split *split, const struct 
     return normalization_create(n, false, n->channels);
 }
 
-static enum status read_images(struct dataset_split *split, hid_t file)
+static hid_t images_type(const struct dataset_split *split)
 {
-    struct array a;
-    enum status status = array_open(split, file, "images", &a);
+    return split->is_float ? H5T_NATIVE_FLOAT : H5T_NATIVE_UINT8;
+}
+
+/* Whole chunks of the file, so that none is unpacked twice. */
+static size_t images_run(const struct dataset_split *split, const struct array *a)
+{
+    hsize_t chunk[H5S_MAX_RANK] = {1};
+    size_t item = dataset_image_bytes(split);
+    hid_t properties = H5Dget_create_plist(a->id);
+    if (properties >= 0 && H5Pget_layout(properties) == H5D_CHUNKED)
+        H5Pget_chunk(properties, H5S_MAX_RANK, chunk);
+    if (properties >= 0)
+        H5Pclose(properties);
+    size_t samples = chunk[0] < split->count ? (size_t)chunk[0] : split->count;
+    size_t chunks = samples ? DATASET_RUN_BYTES / item / samples : 0;
+    samples = (samples ? samples : 1) * (chunks ? chunks : 1);
+    return samples < split->count ? samples : split->count;
+}
+
+/* All but the images themselves. */
+static enum status open_images(struct dataset_split *split, hid_t file, struct array *a)
+{
+    enum status status = array_open(split, file, "images", a);
     if (!status)
-        status = images_shape(split, &a);
+        status = images_shape(split, a);
     if (!status)
-        status = read_normalization(split, &a);
-    split->images = array_memory(split, &a, split->shape, split->is_float ? sizeof(float) : 1, &status);
+        status = read_normalization(split, a);
     if (!status)
-        status = array_read(split, &a, split->is_float ? H5T_NATIVE_FLOAT : H5T_NATIVE_UINT8, split->images);
+        split->run = images_run(split, a);
+    return status;
+}
+
+static enum status read_images(struct dataset_split *split, const struct array *a)
+{
+    enum status status = STATUS_OK;
+    split->images = array_memory(split, a, split->shape, split->is_float ? sizeof(float) : 1, &status);
+    if (!status)
+        status = array_read(split, a, images_type(split), split->images);
     if (!status && split->is_float)
-        status = images_finite(split);
-    array_close(&a);
+        status = images_finite(split, split->images, 0, split->count);
+    return status;
+}
+
+/* One run after the other through `memory`. */
+static enum status scan_runs(struct dataset_split *split, const struct array *a, void *memory,
+                             struct dataset_digest *digest)
+{
+    enum status status = check_stored(split, a);
+    for (size_t run = 0; !status && run < dataset_runs(split); run++) {
+        size_t first = run * split->run, count = dataset_run_count(split, run);
+        size_t bytes = count * dataset_image_bytes(split);
+        if (!h5_read_rows(a->id, images_type(split), first, count, memory))
+            return cannot_read(split, a);
+        if (split->is_float)
+            status = images_finite(split, memory, first, count);
+        dataset_digest_images(digest, memory, bytes);
+        split->run_digests[run] = digest_bytes(memory, bytes);
+    }
+    return status;
+}
+
+/* Behind the labels, which the digest begins with. */
+static enum status scan_images(struct dataset_split *split, const struct array *a, size_t limit)
+{
+    size_t bytes = split->run * dataset_image_bytes(split);
+    if (2 * bytes > limit)
+        return wrong(
+            split, a->name,
+            ": %zu images lie in one chunk of the file, of %zu MiB, and two of these are more than the %zu "
+            "MiB that there are for them: raise data.memory, or have h5repack make smaller chunks",
+            split->run, bytes >> 20, limit >> 20);
+    void *memory = malloc(bytes);
+    struct dataset_digest *digest = dataset_digest_begin(split);
+    split->run_digests = malloc(dataset_runs(split) * sizeof *split->run_digests);
+    enum status status = memory && digest && split->run_digests
+                             ? scan_runs(split, a, memory, digest)
+                             : status_no_memory("reading the dataset", bytes);
+    if (digest)
+        split->digest = dataset_digest_end(digest, split);
+    free(memory);
     return status;
 }
 
@@ -335,26 +417,6 @@ static enum status read_labels(struct dataset_split *split, hid_t file)
     return status;
 }
 
-static uint64_t digest(const struct dataset_split *split)
-{
-    const struct shape s = split->shape;
-    const struct normalization *n = &split->normalization;
-    const uint64_t head[] = {split->count,           s.h,       s.w, s.c, split->is_float, split->outputs,
-                             split->classes != NULL, n->present};
-    XXH3_state_t state;
-    XXH3_64bits_reset(&state);
-    XXH3_64bits_update(&state, head, sizeof head);
-    XXH3_64bits_update(&state, n->mean, n->channels * sizeof *n->mean);
-    XXH3_64bits_update(&state, n->std, n->channels * sizeof *n->std);
-    XXH3_64bits_update(&state, split->images,
-                       split->count * shape_count(s) * (split->is_float ? sizeof(float) : 1));
-    if (split->classes)
-        XXH3_64bits_update(&state, split->classes, split->count * sizeof *split->classes);
-    if (split->values)
-        XXH3_64bits_update(&state, split->values, split->count * split->outputs * sizeof *split->values);
-    return XXH3_64bits_digest(&state);
-}
-
 static bool same_file(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
@@ -392,20 +454,38 @@ static enum status check_file(const char *path, bool *sealed)
 }
 
 /* Also where a file is sealed: whoever sealed it may have sealed a damaged one. */
-static enum status read_file(struct dataset_split *split, bool labels_needed)
+static enum status read_file(struct dataset_split *split, bool labels_needed, size_t limit)
 {
     hid_t file;
+    struct array images = {.id = H5I_INVALID_HID, .type = H5I_INVALID_HID};
     enum status status = h5_open(split->path, STATUS_DATA, &file);
     if (status)
         return status;
-    status = read_images(split, file);
+    status = open_images(split, file, &images);
+    bool streams = (double)split->count * (double)dataset_image_bytes(split) > (double)limit;
+    if (!status && !streams)
+        status = read_images(split, &images);
     if (!status && (labels_needed || array_exists(file, split->name, "labels")))
         status = read_labels(split, file);
+    if (!status && streams)
+        status = scan_images(split, &images, limit);
+    array_close(&images);
     H5Fclose(file);
     return status;
 }
 
-enum status dataset_read(struct dataset_split *split, const char *path, const char *name, bool labels_needed)
+static enum status find_digest(struct dataset_split *split)
+{
+    struct dataset_digest *digest = dataset_digest_begin(split);
+    if (!digest)
+        return status_no_memory("a digest", 0);
+    dataset_digest_images(digest, split->images, split->count * dataset_image_bytes(split));
+    split->digest = dataset_digest_end(digest, split);
+    return STATUS_OK;
+}
+
+enum status dataset_scan(struct dataset_split *split, const char *path, const char *name, bool labels_needed,
+                         size_t limit)
 {
     *split = (struct dataset_split){0};
     snprintf(split->path, sizeof split->path, "%s", path);
@@ -413,27 +493,66 @@ enum status dataset_read(struct dataset_split *split, const char *path, const ch
     enum status status = check_file(path, &split->sealed);
     if (status)
         return status;
+    h5_lock();
     guard_begin(path, STATUS_DATA);
-    status = read_file(split, labels_needed);
+    status = read_file(split, labels_needed, limit);
     guard_end();
+    h5_unlock();
+    if (!status && split->images)
+        status = find_digest(split);
     if (status)
         dataset_destroy(split);
-    else
-        split->digest = digest(split);
     return status;
+}
+
+enum status dataset_read(struct dataset_split *split, const char *path, const char *name, bool labels_needed)
+{
+    return dataset_scan(split, path, name, labels_needed, SIZE_MAX);
+}
+
+/* What `look` finds in the file, which is there and sound as far as can be told. */
+static double look_into(const char *path, const char *name,
+                        double (*look)(struct dataset_split *split, hid_t file))
+{
+    hid_t file;
+    struct dataset_split split = {0};
+    double found = 0;
+    snprintf(split.path, sizeof split.path, "%s", path);
+    snprintf(split.name, sizeof split.name, "%s", name);
+    if (check_file(path, &split.sealed))
+        return 0;
+    h5_lock();
+    guard_begin(path, STATUS_DATA);
+    if (!h5_open(path, STATUS_DATA, &file)) {
+        found = look(&split, file);
+        H5Fclose(file);
+    }
+    guard_end();
+    h5_unlock();
+    dataset_destroy(&split);
+    return found;
+}
+
+static double look_for_images(struct dataset_split *split, hid_t file)
+{
+    return array_exists(file, split->name, "images");
+}
+
+static double look_at_size(struct dataset_split *split, hid_t file)
+{
+    struct array images = {.id = H5I_INVALID_HID, .type = H5I_INVALID_HID};
+    enum status status =
+        array_exists(file, split->name, "images") ? open_images(split, file, &images) : STATUS_DATA;
+    array_close(&images);
+    return status ? 0 : (double)split->count * (double)dataset_image_bytes(split);
 }
 
 bool dataset_exists(const char *path, const char *name)
 {
-    hid_t file;
-    bool sealed, exists = false;
-    if (check_file(path, &sealed))
-        return false;
-    guard_begin(path, STATUS_DATA);
-    if (!h5_open(path, STATUS_DATA, &file)) {
-        exists = array_exists(file, name, "images");
-        H5Fclose(file);
-    }
-    guard_end();
-    return exists;
+    return look_into(path, name, look_for_images) > 0;
+}
+
+double dataset_images_bytes(const char *path, const char *name)
+{
+    return look_into(path, name, look_at_size);
 }

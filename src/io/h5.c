@@ -236,6 +236,23 @@ bool h5_is_stored(hid_t dataset)
     return ok;
 }
 
+bool h5_read_rows(hid_t dataset, hid_t type, size_t first, size_t count, void *values)
+{
+    hsize_t dimensions[H5S_MAX_RANK], start[H5S_MAX_RANK] = {first};
+    hid_t file = H5Dget_space(dataset), memory = H5I_INVALID_HID;
+    int rank = file >= 0 ? H5Sget_simple_extent_dims(file, dimensions, NULL) : -1;
+    bool ok = rank > 0 && first + count <= dimensions[0];
+    dimensions[0] = count;
+    ok = ok && H5Sselect_hyperslab(file, H5S_SELECT_SET, start, NULL, dimensions, NULL) >= 0 &&
+         (memory = H5Screate_simple(rank, dimensions, NULL)) >= 0 &&
+         H5Dread(dataset, type, memory, file, H5P_DEFAULT, values) >= 0;
+    if (memory >= 0)
+        H5Sclose(memory);
+    if (file >= 0)
+        H5Sclose(file);
+    return ok;
+}
+
 bool h5_has_attribute(hid_t object, const char *name)
 {
     h5_quiet();

@@ -51,6 +51,10 @@ bool h5_close(hid_t object);
  * written, or the file is damaged, and HDF5 would give zeros for it, or read beyond its own memory. */
 bool h5_is_stored(hid_t dataset);
 
+/* Items first .. first+count-1 of the dataset's first dimension, whole, as values of `type`; false where that
+ * fails. */
+bool h5_read_rows(hid_t dataset, hid_t type, size_t first, size_t count, void *values);
+
 /* Scalar attributes of `object`. Writing takes the place of an attribute of that name and returns false on
  * failure (in files of others an attribute may hold no more than 64 KiB); reading returns false where missing
  * or of another kind. Texts are written as UTF-8 of fixed length. */

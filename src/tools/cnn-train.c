@@ -171,6 +171,7 @@ static enum status train(struct job *job, const struct arguments *a, struct star
     struct config effective =
         *job->config; /* the data's shape with it, so that a checkpoint tells what it takes */
     effective.network.input = job->network.input;
+    effective.data.window = job->window;
     enum status status = comm_agree(job->comm, config_text(&effective, &text));
     if (!status)
         status = trainer_run(job, start, text, a->steps, a->limit);
@@ -195,7 +196,7 @@ static enum status evaluate(struct job *job, const char *path)
     status = comm_agree(job->comm, status);
     if (!status)
         status = state_load(job->comm, path, &job->network, &normalization);
-    const struct evaluation_data data = {&job->test, &normalization, job_tta(job)};
+    const struct evaluation_data data = {&job->test, &normalization, job_tta(job), job_test_stream(job)};
     if (!status)
         status = evaluation_run(&job->network, job->comm, &data, &sum, confusion, NULL);
     if (!status && confusion)
@@ -277,8 +278,11 @@ static enum status run_job(const struct comm *comm, const struct config *config,
     if (!trains(a))
         return run_started(comm, config, a, &start);
     enum status status = start_find(&start, comm, config, &wish);
+    struct config effective = *config;
+    if (start.resume)
+        effective.data.window = start.window;
     if (!status)
-        status = run_started(comm, config, a, &start);
+        status = run_started(comm, &effective, a, &start);
     start_release(&start);
     return status;
 }

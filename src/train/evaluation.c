@@ -88,12 +88,14 @@ static struct reader_wish wish_for(const struct evaluation *e, size_t b)
     return (struct reader_wish){.split = e->data->split,
                                 .normalization = e->data->normalization,
                                 .first = first,
-                                .n = rest < batch ? rest : batch};
+                                .n = rest < batch ? rest : batch,
+                                .stream = e->data->stream};
 }
 
-/* Batch number `b`, and what is wanted of it; the next one is read meanwhile, if there is one before `end`.
- */
-static struct loss_sum take_batch(const struct evaluation *e, size_t b, size_t end, const struct work *work)
+/* Batch number `b`, and what is wanted of it, added to `all`; the next one is read meanwhile, if there is one
+ * before `end`. Local. */
+static enum status take_batch(const struct evaluation *e, size_t b, size_t end, const struct work *work,
+                              struct loss_sum *all)
 {
     struct network *network = e->reader->network;
     const struct dataset_split *split = e->data->split;
@@ -101,6 +103,9 @@ static struct loss_sum take_batch(const struct evaluation *e, size_t b, size_t e
     struct reader_batch batch = reader_take(e->reader, &wish);
     struct loss_sum sum = {0};
     size_t k = network_outputs(network);
+    enum status status = reader_status(e->reader);
+    if (status)
+        return status;
     network_set_input(network, batch.x);
     if (b + 1 < end) {
         next = wish_for(e, b + 1);
@@ -115,7 +120,9 @@ static struct loss_sum take_batch(const struct evaluation *e, size_t b, size_t e
         e->confusion[(size_t)batch.classes[i] * k + loss_best(y + i * k, k)]++;
     if (e->probabilities)
         memcpy(e->probabilities + wish.first * k, y, wish.n * k * sizeof *y);
-    return sum;
+    work->losses[b] = sum.loss;
+    *all = loss_add(*all, sum);
+    return STATUS_OK;
 }
 
 /* Collective, before each rank's batch number `i` of its own. */
@@ -145,12 +152,12 @@ static enum status evaluate(const struct evaluation *e, struct loss_sum *sum, bo
     if (e->confusion)
         memset(e->confusion, 0, k * k * sizeof *e->confusion);
     size_t most = (batches + ranks - 1) / ranks; /* of any rank, so that all vote equally often */
+    enum status read = STATUS_OK; /* of a rank that cannot go on, which votes with the others to the end */
     for (size_t i = 0; !status && i < most && !(*stopped = stop_agreed(e, i)); i++)
-        if (i < own.count) {
-            struct loss_sum part = take_batch(e, own.first + i, own.first + own.count, &work);
-            work.losses[own.first + i] = part.loss;
-            *sum = loss_add(*sum, part);
-        }
+        if (i < own.count && !read)
+            read = take_batch(e, own.first + i, own.first + own.count, &work, sum);
+    if (!status)
+        status = comm_agree(comm, read);
     if (!status && !*stopped)
         add_up(comm, work.losses, batches, sum);
     if (!status && !*stopped && e->confusion)
@@ -166,7 +173,10 @@ enum status evaluation_run(struct network *network, const struct comm *comm,
     bool stopped;
     struct reader reader;
     const struct evaluation e = {&reader, comm, data, confusion, probabilities, NULL, NULL};
-    enum status status = comm_agree(comm, reader_create(&reader, network));
+    enum status status = reader_create(&reader, network);
+    if (!status && data->stream)
+        status = reader_stage(&reader, dataset_image_bytes(data->split), 0);
+    status = comm_agree(comm, status);
     if (!status)
         status = evaluate(&e, sum, &stopped);
     reader_destroy(&reader);

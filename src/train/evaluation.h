@@ -9,7 +9,8 @@
 struct evaluation_data {
     const struct dataset_split *split;
     const struct normalization *normalization;
-    enum tta tta; /* has passed tta_check */
+    enum tta tta;          /* has passed tta_check */
+    struct stream *stream; /* where the split's images are; NULL: in memory */
 };
 
 /* Collective. The data in batches of the network's size, dealt out to the ranks; the sums are the same on
@@ -18,12 +19,13 @@ struct evaluation_data {
  * the one that the network takes; NULL: not wanted. `probabilities`: (count, outputs), what the network
  * gives, on a job of one rank; NULL: not wanted. A split without labels gives probabilities only, one whose
  * labels are no classes leaves `confusion` alone. STATUS_DATA: the normalization is for another number of
- * channels. */
+ * channels; images that are streamed cannot be read. */
 enum status evaluation_run(struct network *network, const struct comm *comm,
                            const struct evaluation_data *data, struct loss_sum *sum, uint64_t *confusion,
                            float *probabilities);
 
-/* The same for an evaluation in the middle of training, with the network of the reader. `stop_asked`, on
+/* The same for an evaluation in the middle of training, with the network of the reader, which is ready for
+ * images that are streamed (reader_stage). `stop_asked`, on
  * every rank, tells whether it was asked to stop; the ranks compare between batches, at every
  * EVALUATION_VOTE-th of each, and where one was, all end without a result and with `stopped` set. */
 enum { EVALUATION_VOTE = 2 };

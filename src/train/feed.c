@@ -1,14 +1,21 @@
 #include "train/feed.h"
 
+#include <stdio.h>
+
 enum status feed_create(struct feed *f, struct job *job)
 {
     const struct comm *comm = job->comm;
     *f = (struct feed){.job = job,
                        .owned = shard_owned(job->shards, (size_t)comm->size, (size_t)comm->rank),
                        .augment = job_augment(job)};
-    enum status status =
-        order_create(&f->order, job->train.count, job->config->run.seed, job->config->data.shuffle);
-    return status ? status : reader_create(&f->reader, &job->network);
+    const struct order_settings order = job_order(job);
+    f->stream = job_train_stream(job);
+    if (f->stream) /* what waits for a disk is never faster where nobody reads ahead */
+        f->trial = (struct trial){.decided = true, .first = true};
+    enum status status = order_create(&f->order, job->train.count, &order);
+    if (!status)
+        status = reader_create(&f->reader, &job->network);
+    return status ? status : job_stage(job, &f->reader);
 }
 
 void feed_destroy(struct feed *f)
@@ -26,7 +33,9 @@ static struct reader_wish wish_for(const struct feed *f, struct range part)
                                 .epoch = f->epoch,
                                 .samples = f->samples + part.first,
                                 .first = part.first,
-                                .n = part.count};
+                                .n = part.count,
+                                .stream = f->stream,
+                                .order = f->stream && f->order.settings.window ? &f->order : NULL};
 }
 
 /* The first shard of this rank that begins at `from` or behind it, in the step at `position` or a later one,
@@ -83,6 +92,15 @@ void feed_gather(void *user, size_t first, size_t n, struct step_input *input)
     double waited = f->reader.waited;
     struct reader_batch batch = reader_take(&f->reader, &wish);
     f->waited += f->reader.waited - waited;
-    *input = (struct step_input){batch.x, batch.classes, batch.values};
+    bool failed = reader_status(&f->reader) != STATUS_OK;
+    f->failed = f->failed || failed;
+    if (failed)
+        snprintf(f->message, sizeof f->message, "%s", status_message());
+    *input = (struct step_input){batch.x, batch.classes, batch.values, failed};
     read_ahead(f, f->position, part.first + part.count);
+}
+
+enum status feed_status(const struct feed *f)
+{
+    return f->failed ? status_set(STATUS_DATA, "%s", f->message) : STATUS_OK;
 }

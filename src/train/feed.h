@@ -15,6 +15,7 @@ struct feed {
     struct augment augment;
     struct order order;
     struct reader reader;
+    struct stream *stream; /* the job's; NULL: images are in memory */
     uint64_t epoch;
     size_t position;       /* in the epoch, of the step at hand */
     const size_t *samples; /* (count) of the epoch, in their order */
@@ -22,6 +23,8 @@ struct feed {
     uint64_t steps;        /* that were taken, */
     double seconds;        /* in so long, */
     double waited;         /* of which the network waited for its samples */
+    bool failed;           /* images could not be read: */
+    char message[STATUS_MESSAGE_MAX];
 };
 
 /* Local. For a job with data, bound for training. feed_destroy does nothing to one that is zero. */
@@ -39,3 +42,6 @@ void feed_step_taken(struct feed *feed, double seconds, bool steady);
 
 /* A step_source; `user` is the feed. */
 void feed_gather(void *user, size_t first, size_t n, struct step_input *input);
+
+/* STATUS_DATA once images could not be read from their file. */
+enum status feed_status(const struct feed *feed);

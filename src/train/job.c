@@ -8,12 +8,15 @@
 #include "dist/shard.h"
 #include "dist/tree_sum.h"
 #include "dist/watch.h"
+#include "io/digest.h"
 #include "train/alike.h"
+#include "train/data_plan.h"
 #include "train/reader.h"
 #include "train/recipe.h"
 #include "train/shared_data.h"
 #include "train/summary.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,14 +27,52 @@ static bool looks_channels_first(struct shape shape)
     return shape.h <= 4 && shape.w > 4 && shape.c > 4;
 }
 
+/* Of this host; only who is to read the file needs it. */
+static struct data_plan plan_data(const struct job *job)
+{
+    const struct config *c = job->config;
+    bool share = c->data.share && job->node.size > 1;
+    double bytes[2] = {0}, memory = c->data.memory ? (double)c->data.memory * 1048576 : data_plan_memory();
+    if (!share || job->node.rank == 0) {
+        bytes[0] = dataset_images_bytes(c->data.file, "train");
+        bytes[1] = dataset_images_bytes(c->data.file, "test");
+    }
+    if (share)
+        node_broadcast(&job->node, bytes, sizeof bytes);
+    return data_plan_make(memory, bytes[0], bytes[1], job->node.size, c->data.share);
+}
+
+/* Collective. How the samples are shuffled, which all ranks must do alike: as wide as the one with the least
+ * memory can. Of data that lie otherwise in their file the windows are others, though they be the same. */
+static void find_window(struct job *job)
+{
+    int rank;
+    bool streams = comm_first(job->comm, !job->train.images) >= 0;
+    double cache = job->train.images ? INFINITY : (double)job->cache,
+           bytes = (double)job->train.count * (double)dataset_image_bytes(&job->train);
+    cache = -comm_largest(job->comm, -cache, &rank);
+    job->window = job->config->data.window > 0 ? job->config->data.window
+                  : streams                    ? data_plan_window(cache, bytes)
+                                               : 1;
+    job->window_runs = data_plan_window_runs(job->window, dataset_runs(&job->train));
+    const uint64_t digests[] = {job->train.digest, job->train.run};
+    if (job->window_runs)
+        job->train.digest = digest_bytes(digests, sizeof digests);
+}
+
 static enum status read_data(struct job *job)
 {
     const char *path = job->config->data.file;
-    struct data_source source = {job->comm, &job->node, path, job->config->data.share};
+    struct data_plan plan = plan_data(job);
+    struct data_source source = {job->comm, &job->node, path, job->config->data.share, plan.train_limit};
     watch_enter(job->comm->watch, WATCH_READ);
     enum status status = shared_data_read(&source, "train", &job->train, &job->train_memory, NULL);
+    source.limit = plan.test_limit;
     if (!status)
         status = shared_data_read(&source, "test", &job->test, &job->test_memory, &job->has_test);
+    job->cache = plan.cache;
+    if (!status)
+        find_window(job);
     if (!status)
         status = status_prefix(alike_data(job->comm, &job->train, job->has_test ? &job->test : NULL),
                                "%s: ", path);
@@ -179,15 +220,56 @@ void job_close(struct job *job)
 {
     network_destroy(&job->network);
     free(job->class_weights);
+    stream_destroy(&job->train_stream);
+    stream_destroy(&job->test_stream);
     shared_data_release(&job->train, &job->train_memory);
     shared_data_release(&job->test, &job->test_memory);
     node_destroy(&job->node);
     *job = (struct job){.node.comm = MPI_COMM_NULL};
 }
 
+/* Of training images, as planned; test images are read one after the other. */
+static size_t train_slots(const struct job *job)
+{
+    size_t wanted = data_plan_slots(job->window_runs, dataset_runs(&job->train)),
+           fit = stream_slots(&job->train, job->cache);
+    return fit < wanted ? fit : wanted;
+}
+
+enum { TEST_SLOTS = 2 };
+
 enum status job_bind(struct job *job, bool training)
 {
-    return network_bind(&job->network, job->shard_size, training, job->threads);
+    enum status status = network_bind(&job->network, job->shard_size, training, job->threads);
+    if (!status && training && job->has_data && !job->train.images)
+        status = stream_create(&job->train_stream, &job->train, train_slots(job));
+    if (!status && job->has_test && !job->test.images)
+        status = stream_create(&job->test_stream, &job->test, TEST_SLOTS);
+    return status;
+}
+
+struct stream *job_train_stream(struct job *job)
+{
+    return job->train_stream.split ? &job->train_stream : NULL;
+}
+
+struct stream *job_test_stream(struct job *job)
+{
+    return job->test_stream.split ? &job->test_stream : NULL;
+}
+
+enum status job_stage(const struct job *job, struct reader *reader)
+{
+    bool train = job->train_stream.split, test = job->test_stream.split;
+    return train || test
+               ? reader_stage(reader, dataset_image_bytes(&job->train), train ? job->window_runs : 0)
+               : STATUS_OK;
+}
+
+struct order_settings job_order(const struct job *job)
+{
+    const struct config *c = job->config;
+    return (struct order_settings){c->run.seed, c->data.shuffle, job->train.run, job->window_runs};
 }
 
 struct step_settings job_step_settings(const struct job *job)
@@ -244,6 +326,16 @@ enum status job_print(struct job *job)
     if (status)
         return status;
     run.read_memory = reader_memory(&job->network, job->shard_size);
+    run.window_runs = job->window_runs;
+    if (job->has_data && !job->train.images) {
+        run.train_slots = train_slots(job);
+        run.read_memory += stream_memory(&job->train, run.train_slots);
+    }
+    if (job->has_test && !job->test.images)
+        run.read_memory += stream_memory(&job->test, TEST_SLOTS);
+    if (job->has_data && (!job->train.images || (job->has_test && !job->test.images)))
+        run.read_memory +=
+            reader_stage_memory(job->shard_size, dataset_image_bytes(&job->train), job->window_runs);
     summary_print_network(&job->network);
     summary_print_run(&run);
     return STATUS_OK;

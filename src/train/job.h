@@ -8,7 +8,10 @@
 #include "io/augment.h"
 #include "io/config.h"
 #include "io/dataset.h"
+#include "io/stream.h"
 #include "io/tta.h"
+#include "train/order.h"
+#include "train/reader.h"
 #include "train/step.h"
 
 struct job {
@@ -20,6 +23,10 @@ struct job {
         has_test; /* else the input's shape comes from [network] input, and there is nothing to evaluate */
     struct dataset_split train, test; /* to be read only: the host's ranks may share them */
     struct node_memory train_memory, test_memory;
+    size_t cache;       /* bytes for training images of which job_bind keeps runs, where they are streamed */
+    double window;      /* data.window, decided */
+    size_t window_runs; /* of the order of samples; 0: all are shuffled together */
+    struct stream train_stream, test_stream; /* where images are in the file, from job_bind on */
     struct network network;
     float *class_weights; /* (outputs), of the loss; NULL: all 1 */
     size_t batch; /* samples of a full step: the configuration's, or all there are where that is fewer */
@@ -45,6 +52,16 @@ struct step_settings job_step_settings(const struct job *job);
 
 /* Prints the tables of layers and run; before job_bind. */
 enum status job_print(struct job *job);
+
+/* The order of training samples. */
+struct order_settings job_order(const struct job *job);
+
+/* Where images are read from; NULL: they are in memory. */
+struct stream *job_train_stream(struct job *job);
+struct stream *job_test_stream(struct job *job);
+
+/* Takes the reader's memory for images from files, where there are any. */
+enum status job_stage(const struct job *job, struct reader *reader);
 
 /* What is done to training images. */
 struct augment job_augment(const struct job *job);

@@ -4,32 +4,131 @@
 
 #include <stdlib.h>
 
-enum status order_create(struct order *order, size_t count, uint64_t seed, bool shuffle)
+enum { WHERE_SAMPLES, WHERE_RUNS, WHERE_WINDOWS }; /* of RANDOM_SHUFFLE */
+
+static enum status create_windows(struct order *o)
 {
-    *order = (struct order){.count = count, .seed = seed, .shuffle = shuffle};
-    order->samples = malloc(count * sizeof *order->samples);
-    return order->samples ? STATUS_OK
-                          : status_no_memory("the order of samples", count * sizeof *order->samples);
+    const struct order_settings *s = &o->settings;
+    o->run_count = (o->count + s->run - 1) / s->run;
+    o->window_count = (o->run_count + s->window - 1) / s->window;
+    o->runs = malloc(o->run_count * sizeof *o->runs);
+    o->window_of = malloc(o->run_count * sizeof *o->window_of);
+    o->begins = malloc((o->window_count + 1) * sizeof *o->begins);
+    return o->runs && o->window_of && o->begins
+               ? STATUS_OK
+               : status_no_memory("the order of samples", o->run_count * sizeof *o->runs);
 }
 
-void order_destroy(struct order *order)
+enum status order_create(struct order *o, size_t count, const struct order_settings *settings)
 {
-    free(order->samples);
-    *order = (struct order){0};
+    *o = (struct order){.count = count, .settings = *settings};
+    o->samples = malloc(count * sizeof *o->samples);
+    enum status status =
+        o->samples ? STATUS_OK : status_no_memory("the order of samples", count * sizeof *o->samples);
+    if (!status && settings->window)
+        status = create_windows(o);
+    if (status)
+        order_destroy(o);
+    return status;
 }
 
-const size_t *order_of_epoch(struct order *order, uint64_t epoch)
+void order_destroy(struct order *o)
 {
-    if (order->ready && (order->epoch == epoch || !order->shuffle))
-        return order->samples;
-    if (order->shuffle) {
-        struct random_stream stream = random_stream(order->seed, RANDOM_SHUFFLE, 0, 0, (uint32_t)epoch);
-        random_permutation(&stream, order->count, order->samples);
-    } else {
-        for (size_t i = 0; i < order->count; i++)
-            order->samples[i] = i;
+    free(o->samples);
+    free(o->runs);
+    free(o->window_of);
+    free(o->begins);
+    *o = (struct order){0};
+}
+
+static void in_file_order(size_t *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        list[i] = i;
+}
+
+/* Fisher and Yates, in place. */
+static void shuffle(const struct random_stream *stream, size_t *list, size_t count)
+{
+    for (size_t i = count; i-- > 1;) {
+        size_t j = (size_t)random_below(stream, i, i + 1), held = list[i];
+        list[i] = list[j];
+        list[j] = held;
     }
-    order->epoch = epoch;
-    order->ready = true;
-    return order->samples;
+}
+
+/* The samples of one window, from place `begin` on; where it ends. */
+static size_t fill_window(struct order *o, uint64_t epoch, size_t window, size_t begin)
+{
+    const struct order_settings *s = &o->settings;
+    size_t end = begin, last = (window + 1) * s->window;
+    for (size_t i = window * s->window; i < last && i < o->run_count; i++) {
+        size_t first = o->runs[i] * s->run;
+        o->window_of[o->runs[i]] = window;
+        for (size_t k = first; k < first + s->run && k < o->count; k++)
+            o->samples[end++] = k;
+    }
+    if (s->shuffle) {
+        struct random_stream stream =
+            random_stream(s->seed, RANDOM_SHUFFLE, WHERE_WINDOWS, (uint32_t)window, (uint32_t)epoch);
+        shuffle(&stream, o->samples + begin, end - begin);
+    }
+    return end;
+}
+
+static void fill_windows(struct order *o, uint64_t epoch)
+{
+    in_file_order(o->runs, o->run_count);
+    if (o->settings.shuffle) {
+        struct random_stream stream =
+            random_stream(o->settings.seed, RANDOM_SHUFFLE, WHERE_RUNS, 0, (uint32_t)epoch);
+        shuffle(&stream, o->runs, o->run_count);
+    }
+    o->begins[0] = 0;
+    for (size_t window = 0; window < o->window_count; window++)
+        o->begins[window + 1] = fill_window(o, epoch, window, o->begins[window]);
+}
+
+static void fill_whole(struct order *o, uint64_t epoch)
+{
+    if (o->settings.shuffle) {
+        struct random_stream stream =
+            random_stream(o->settings.seed, RANDOM_SHUFFLE, WHERE_SAMPLES, 0, (uint32_t)epoch);
+        random_permutation(&stream, o->count, o->samples);
+    } else {
+        in_file_order(o->samples, o->count);
+    }
+}
+
+const size_t *order_of_epoch(struct order *o, uint64_t epoch)
+{
+    if (!o->ready || (o->epoch != epoch && o->settings.shuffle)) {
+        if (o->settings.window)
+            fill_windows(o, epoch);
+        else
+            fill_whole(o, epoch);
+    }
+    o->epoch = epoch;
+    o->ready = true;
+    return o->samples;
+}
+
+uint64_t order_window(const struct order *o, size_t sample)
+{
+    return o->epoch * o->window_count + o->window_of[sample / o->settings.run];
+}
+
+const size_t *order_ahead(const struct order *o, size_t place, size_t *count)
+{
+    size_t window = 0, next;
+    while (window + 1 < o->window_count && o->begins[window + 1] <= place)
+        window++;
+    next = (window + 1) * o->settings.window;
+    *count = 0;
+    if (next >= o->run_count)
+        return o->runs;
+    size_t runs = o->run_count - next < o->settings.window ? o->run_count - next : o->settings.window;
+    size_t passed = place - o->begins[window], length = o->begins[window + 1] - o->begins[window];
+    *count = (runs * passed + length - 1) / length;
+    return o->runs + next;
 }

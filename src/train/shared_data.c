@@ -37,7 +37,8 @@ enum status shared_data_read(struct data_source *source, const char *name, struc
         node_broadcast(node, &exists, sizeof exists);
     if (found)
         *found = exists;
-    enum status status = exists && reader ? dataset_read(split, source->path, name, true) : STATUS_OK;
+    size_t limit = source->limit ? source->limit : SIZE_MAX;
+    enum status status = exists && reader ? dataset_scan(split, source->path, name, true, limit) : STATUS_OK;
     status = comm_agree(source->comm, status);
     if (status)
         goto done;
@@ -47,7 +48,7 @@ enum status shared_data_read(struct data_source *source, const char *name, struc
     if (failed)
         source->share = false;
     if (failed && !reader)
-        status = dataset_read(split, source->path, name, true);
+        status = dataset_scan(split, source->path, name, true, limit);
     else if (memory->data)
         status = dataset_view(split, memory->data);
     status = comm_agree(source->comm, status);

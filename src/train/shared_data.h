@@ -10,6 +10,7 @@ struct data_source {
     const char *path;
     bool share; /* on hosts with several ranks; false: every rank reads a copy of its own. Set to false where
                    sharing turns out to be impossible */
+    size_t limit; /* of dataset_scan; 0: none */
 };
 
 /* Collective over the job: the split `name` of the file, with labels, on every rank. `memory` holds it where

@@ -103,6 +103,11 @@ static enum status compare(struct start *start, const struct checkpoint_info *in
         was = is;
     }
     start->input = was.network.input;
+    if (!(was.data.window > 0)) /* of the time before there were windows */
+        was.data.window = 1;
+    if (!(is.data.window > 0))
+        is.data.window = was.data.window;
+    start->window = was.data.window;
     was.run.seed = p->seed;
     was.train.batch = p->batch;
     was.distributed.shards = p->shards;

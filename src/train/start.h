@@ -12,6 +12,7 @@ struct start {
                               none */
     uint64_t step, epochs; /* of the checkpoint to go on from, epochs completed; 0: a new run */
     size_t shards;         /* of it; 0: a new run */
+    double window;         /* of it: data.window; 0: a new run */
     struct shape input;    /* of it, as its configuration says; 0x0x0: unknown */
     bool allow_data;       /* it may have been trained on other data */
     char changes[2048];    /* keys that differ from its configuration, "  train.lr 0.05 -> 0.01\n" each */

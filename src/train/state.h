@@ -9,7 +9,7 @@
 #include "train/start.h"
 
 struct state {
-    const struct job *job;       /* borrowed, bound; its network has the weights */
+    struct job *job;             /* borrowed, bound; its network has the weights */
     struct network *network;     /* the job's */
     struct optimizer *optimizer; /* borrowed */
     struct claim *claim;         /* the start's, borrowed */

@@ -170,6 +170,7 @@ static void take_shard(struct step *step, size_t index, uint64_t number, size_t 
         struct pass pass = step_forward(step, shard, samples, number, batch, gradients, source, user, &loss);
         write_tail(tail, loss, loss_weight(samples.count, step_labels(step)));
         pass.learns_from = optimizer_learns_from(step->optimizer, step->network, number + 1);
+        tail[STEP_TAIL_FAILED] = step->input.failed;
         watch_enter(step->watch, WATCH_BACKWARD);
         network_backward(step->network, &pass, completion ? on_ready : NULL, completion);
     }
@@ -215,7 +216,8 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
     result.gradient_norm = optimizer_norm(gradients, network->parameter_count, network->threads);
     result.finite = isfinite(result.loss.loss) && isfinite(result.gradient_norm) &&
                     isfinite(optimizer_norm(statistics, network->buffer_count, network->threads));
-    if (!result.finite)
+    result.failed = tail[STEP_TAIL_FAILED] > 0;
+    if (!result.finite || result.failed)
         return result;
     optimizer_step(step->optimizer, network, gradients, number + 1, rate, result.gradient_norm,
                    step->settings.clip_norm);

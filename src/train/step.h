@@ -18,6 +18,7 @@ enum step_tail {
     STEP_TAIL_WEIGHT,    /* loss_weight: what the batch's losses are divided by */
     STEP_TAIL_STOP,      /* ranks that were asked to stop, */
     STEP_TAIL_SAVE,      /* and to write a checkpoint */
+    STEP_TAIL_FAILED,    /* shards whose samples could not be read */
     STEP_TAIL_SHARDS,    /* that had samples, and so statistics */
     STEP_TAIL_COUNT,
 };
@@ -40,6 +41,7 @@ struct step_input {
     float *x;
     int32_t *classes;
     float *values;
+    bool failed; /* there are none: x may be anything, and all ranks are told */
 };
 
 /* Gives the samples first .. first+n-1 of the step's batch: fills the memory that `input` names, or has it
@@ -72,6 +74,7 @@ struct step_result {
     struct loss_sum loss; /* smoothed and weighted: loss_mean is what PyTorch's criterion gives */
     double gradient_norm; /* before clipping */
     bool finite;          /* loss, gradient and statistics: if not, the network was left as it was */
+    bool failed;          /* samples of some shard could not be read; likewise */
     bool stop, save;      /* some rank voted so */
 };
 

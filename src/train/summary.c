@@ -7,7 +7,9 @@
 #include "core/text.h"
 #include "dist/shard.h"
 #include "io/augment.h"
+#include "io/stream.h"
 #include "io/tta.h"
+#include "train/data_plan.h"
 #include "train/recipe.h"
 #include "train/step.h"
 
@@ -106,6 +108,54 @@ static void print_data(const struct summary_run *run)
     log_print(" samples of %s, %zu %s%s\n", shape_text(shape, run->train->shape), run->train->outputs,
               run->train->classes ? "classes" : "outputs",
               run->config->data.shuffle ? "" : ", in file order");
+}
+
+static void print_split_memory(const struct dataset_split *split, const char *where)
+{
+    char bytes[32];
+    log_print("%s %s images, %s", where, split->name,
+              text_bytes(bytes, (double)split->count * (double)dataset_image_bytes(split)));
+}
+
+/* ", shuffled in windows of 20 of 45 runs of 1,337" */
+static void print_windows(const struct summary_run *run)
+{
+    char runs[32], samples[32], window[32];
+    if (!run->window_runs)
+        return;
+    log_print(", %s in windows of %s of %s runs of %s",
+              run->config->data.shuffle ? "shuffled" : "in file order", text_count(window, run->window_runs),
+              text_count(runs, dataset_runs(run->train)), text_count(samples, run->train->run));
+}
+
+/* Nothing where all images are in memory, and are shuffled together. */
+static void print_stream(const struct summary_run *run)
+{
+    char slots[32], bytes[32];
+    const struct dataset_split *train = run->train, *test = run->test;
+    if (!train || (train->images && !run->window_runs && (!test || test->images)))
+        return;
+    log_print("  images        ");
+    print_split_memory(train, train->images ? "in memory:" : "from the file:");
+    print_windows(run);
+    if (run->train_slots)
+        log_print("; a rank keeps %s runs, %s%s", text_count(slots, run->train_slots),
+                  text_bytes(bytes, (double)stream_memory(train, run->train_slots)),
+                  run->train_slots < data_plan_slots(run->window_runs, dataset_runs(train))
+                      ? ""
+                      : ", and reads each once an epoch");
+    log_print("\n");
+    if (test) {
+        log_print("                ");
+        print_split_memory(test, test->images ? "in memory:" : "from the file:");
+        log_print("\n");
+    }
+    if (run->train_slots && run->train_slots < data_plan_slots(run->window_runs, dataset_runs(train)) &&
+        log_is_speaker())
+        log_warn("a rank keeps %zu runs of training images, and needs %zu to read each once an epoch: many "
+                 "are read "
+                 "many times, unless data.memory is raised",
+                 run->train_slots, data_plan_slots(run->window_runs, dataset_runs(train)));
 }
 
 /* Nothing where training images stay as they are. */
@@ -300,6 +350,7 @@ void summary_print_run(const struct summary_run *run)
     log_print("  run           %s, seed %llu, cnn-train %s\n", c->run.name, (unsigned long long)c->run.seed,
               build_version());
     print_data(run);
+    print_stream(run);
     print_augment(c);
     print_evaluation(c);
     print_batch(run);
@@ -336,6 +387,7 @@ static const double WAITING_SHARE = 0.05, WAITING_SECONDS = 5;
 void summary_print_waiting(const struct summary_waiting *w, int ranks)
 {
     static const char *const ways[] = {"read between steps, which is faster here than ahead", "read ahead"};
+    char bytes[32];
     if (w->steps == 0)
         return;
     double share = w->seconds > 0 ? w->waited / w->seconds : 0;
@@ -344,6 +396,9 @@ void summary_print_waiting(const struct summary_waiting *w, int ranks)
               1e3 * w->waited / (double)w->steps, 100 * share);
     if (ranks > 1)
         log_print(" (rank %d, which waited longest)", w->rank);
+    if (w->read > 0)
+        log_print("; %s of images read from the file%s", text_bytes(bytes, w->read),
+                  ranks > 1 ? " by each rank" : "");
     log_print("\n");
     if (share > WAITING_SHARE && w->steps >= WAITING_STEPS_MIN && w->waited > WAITING_SECONDS &&
         log_is_speaker())

@@ -25,6 +25,8 @@ struct summary_run {
     size_t batch, shards, shard_size;
     size_t memory;      /* bytes of activations and workspace */
     size_t read_memory; /* bytes for samples that are read ahead */
+    size_t window_runs; /* of the order of samples; 0: all are shuffled together */
+    size_t train_slots; /* runs of training images that a rank keeps; 0: all images are in memory */
     size_t gradient_arrays;
 };
 void summary_print_run(const struct summary_run *run);
@@ -38,6 +40,7 @@ struct summary_waiting {
     double seconds, waited; /* all steps took; of that */
     int rank;
     const struct trial *trial; /* of rank 0: first is to read ahead */
+    double read;               /* bytes of images that each rank read from the file; 0: they were in memory */
 };
 
 /* That, and where it is a good part of a run that is long enough to tell, what can be done. Nothing where no

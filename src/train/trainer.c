@@ -87,6 +87,18 @@ static enum status diverged(struct trainer *t, size_t n, double rate)
         fault_text(where, &fault, t->feed.samples + t->feed.position), kept);
 }
 
+/* Collective, where a step found that some rank could not read its samples. */
+static enum status unreadable(struct trainer *t)
+{
+    enum status status = comm_agree(t->job->comm, feed_status(&t->feed));
+    char message[STATUS_MESSAGE_MAX];
+    snprintf(message, sizeof message, "%s", status_message());
+    finish_writing(t);
+    return t->state.checkpoint[0]
+               ? status_set(status, "%s; the last good checkpoint is %s", message, t->state.checkpoint)
+               : status_set(status, "%s", message);
+}
+
 /* A last step may have sent weights to where nothing is finite, with no step behind it that would notice. */
 static enum status diverged_after(const struct trainer *t, const char *what)
 {
@@ -194,6 +206,8 @@ static enum status run_steps(struct trainer *t)
         struct step_votes votes = {stop_asked(t), signals_save_asked() || minutes_due(t)};
         struct step_result result =
             step_take(&t->step, t->progress->step, n, rate, votes, feed_gather, &t->feed);
+        if (result.failed)
+            return unreadable(t);
         if (!result.finite)
             return diverged(t, n, rate);
         double seconds = clock_seconds() - began;
@@ -243,7 +257,8 @@ static enum status test_epoch(struct trainer *t, struct loss_sum *test)
     if (!test_due(t) || t->stop)
         return STATUS_OK;
     average_exchange(&t->average, &t->job->network);
-    const struct evaluation_data data = {&t->job->test, job_normalization(t->job), job_tta(t->job)};
+    const struct evaluation_data data = {&t->job->test, job_normalization(t->job), job_tta(t->job),
+                                         job_test_stream(t->job)};
     enum status status =
         evaluation_run_until(&t->feed.reader, t->job->comm, &data, stop_asked, t, &t->stop, test);
     average_exchange(&t->average, &t->job->network);
@@ -318,6 +333,9 @@ static void print_waiting(const struct trainer *t)
     struct summary_waiting waiting = {.steps = feed->steps, .trial = &feed->trial};
     waiting.waited = comm_largest(t->job->comm, feed->waited, &waiting.rank);
     waiting.seconds = feed->seconds;
+    if (feed->stream)
+        waiting.read = (double)feed->stream->reads * (double)t->job->train.run *
+                       (double)dataset_image_bytes(&t->job->train);
     summary_print_waiting(&waiting, t->job->comm->size);
 }
 

@@ -5,4 +5,4 @@
 /* Collective, after network_init: gives such layers their weights, the same on all ranks; rank 0 computes
  * them from the first images, normalised and otherwise as they are. Nothing where no layer wants it. The job
  * is bound and has data. */
-enum status whiten_network(const struct job *job);
+enum status whiten_network(struct job *job);

@@ -204,6 +204,41 @@ static void test_votes(void **state)
     }
 }
 
+struct unreadable {
+    struct fixture *fixture;
+    size_t first; /* in the batch, of the shard that cannot be read */
+};
+
+static void give_unreadable(void *user, size_t first, size_t n, struct step_input *input)
+{
+    const struct unreadable *u = user;
+    give(u->fixture, first, n, input);
+    input->failed = first == u->first;
+}
+
+/* Samples that one rank cannot read: all know after the step, and no weight has moved. */
+static void test_unreadable(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < SHARD_COUNTS; s++)
+        for (size_t shard = 0; shard <= shard_counts[s] && shard < BATCH; shard++) {
+            struct fixture f;
+            setup(&f, &mpi_group_comm, softmax_text, shard_counts[s], RING, OVERLAP_YES);
+            struct range samples = shard_samples(BATCH, shard_counts[s], shard % shard_counts[s]);
+            bool some = shard < shard_counts[s] && samples.count;
+            struct unreadable u = {&f, some ? samples.first : BATCH};
+            float *before = array_floats(f.network.parameter_count);
+            memcpy(before, f.network.parameters, f.network.parameter_count * sizeof *before);
+            struct step_result result =
+                step_take(&f.step, 0, BATCH, 0.1, (struct step_votes){0}, give_unreadable, &u);
+            assert_int_equal(result.failed, some);
+            assert_int_equal(
+                memcmp(before, f.network.parameters, f.network.parameter_count * sizeof *before) == 0, some);
+            free(before);
+            teardown(&f);
+        }
+}
+
 /* A number that is not finite: no rank moves, and all are told of the same layer, rank, shard and samples. */
 static void test_fault(void **state)
 {
@@ -322,9 +357,13 @@ static void test_stopped_evaluation(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tree),       cmocka_unit_test(test_ring),
-        cmocka_unit_test(test_votes),      cmocka_unit_test(test_fault),
-        cmocka_unit_test(test_evaluation), cmocka_unit_test(test_stopped_evaluation),
+        cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_votes),
+        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_fault),
+        cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_stopped_evaluation),
         cmocka_unit_test(test_statistics),
     };
     return mpi_group_run(argc, argv, tests);

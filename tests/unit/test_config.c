@@ -30,6 +30,7 @@ static void defaults(void **state)
     assert_int_equal(config.run.seed, 1);
     assert_string_equal(config.data.file, "");
     assert_true(config.data.shuffle && config.data.share && !config.train.nesterov);
+    assert_true(config.data.memory == 0 && config.data.window == 0);
     assert_int_equal(shape_count(config.network.input), 0);
     assert_true(config.train.epochs == 10 && config.train.batch == 128);
     assert_true(config.train.lr == 0.01 && config.train.momentum == 0.9 && config.train.clip_norm == 0);
@@ -50,6 +51,7 @@ static void every_key(void **state)
     assert_true(config.run.seed == UINT64_MAX);
     assert_string_equal(config.data.file, "data/digits.h5");
     assert_false(config.data.shuffle || config.data.share);
+    assert_true(config.data.memory == 700 && config.data.window == 0.25);
     assert_true(config.augment.flip == AUGMENT_FLIP_ALTERNATE && config.augment.pad == 2 &&
                 config.augment.padding == AUGMENT_PAD_REFLECT && config.augment.cutout == 3);
     assert_true(config.augment.brightness == 0.25 && config.augment.contrast == 0.5 &&
@@ -85,9 +87,9 @@ static void every_key(void **state)
     assert_int_equal(config.network.line_count, 4);
     assert_string_equal(config.network.lines[0].name, "conv1");
     assert_string_equal(config.network.lines[0].text, "conv2d filters=8   kernel=3x5");
-    assert_string_equal(config.network.lines[0].where, "configs/a.ini:19");
+    assert_string_equal(config.network.lines[0].where, "configs/a.ini:21");
     assert_int_equal(strlen(config.network.lines[1].name), 63);
-    assert_string_equal(config.network.lines[3].where, "configs/a.ini:22");
+    assert_string_equal(config.network.lines[3].where, "configs/a.ini:24");
     config_destroy(&config);
 }
 

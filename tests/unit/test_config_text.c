@@ -111,6 +111,8 @@ static void text_is_pleasant(void **state)
                                 "[data]\n"
                                 "shuffle = yes\n"
                                 "share   = yes\n"
+                                "memory  = 0\n"
+                                "window  = 0\n"
                                 "\n"
                                 "[augment]\n"
                                 "flip       = no\n"

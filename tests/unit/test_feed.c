@@ -16,6 +16,7 @@
 
 enum { COUNT = 47, BATCH = 10, ITEM = 4 * 3, SEED = 11, PATIENCE = 60000 /* ms */ };
 static const struct shape image = {4, 3, 1};
+static const struct order_settings order_settings = {.seed = SEED, .shuffle = true};
 
 struct fixture {
     float images[COUNT * ITEM], mean[1], std[1];
@@ -110,7 +111,7 @@ static void test_every_shard(void **state)
     (void)state;
     static const size_t shards[] = {1, 3, 4, 16};
     struct order truth = {0};
-    assert_done(order_create(&truth, COUNT, SEED, true));
+    assert_done(order_create(&truth, COUNT, &order_settings));
     for (int ranks = 1; ranks <= 5; ranks++)
         for (int rank = 0; rank < ranks; rank++)
             for (size_t s = 0; s < sizeof shards / sizeof *shards; s++) {
@@ -134,7 +135,7 @@ static void test_any_order(void **state)
     struct fixture f;
     struct step_input input = {0};
     struct order truth = {0};
-    assert_done(order_create(&truth, COUNT, SEED, true));
+    assert_done(order_create(&truth, COUNT, &order_settings));
     setup(&f, 1, 0, 2);
     feed_epoch(&f.feed, 3, 20);
     feed_step(&f.feed, 20);

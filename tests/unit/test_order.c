@@ -13,7 +13,16 @@ enum { COUNT = 1437 };
 static struct order create(size_t count, uint64_t seed, bool shuffle)
 {
     struct order order;
-    assert_int_equal(order_create(&order, count, seed, shuffle), STATUS_OK);
+    const struct order_settings settings = {.seed = seed, .shuffle = shuffle};
+    assert_int_equal(order_create(&order, count, &settings), STATUS_OK);
+    return order;
+}
+
+static struct order create_windowed(size_t count, uint64_t seed, bool shuffle, size_t run, size_t window)
+{
+    struct order order;
+    const struct order_settings settings = {seed, shuffle, run, window};
+    assert_int_equal(order_create(&order, count, &settings), STATUS_OK);
     return order;
 }
 
@@ -97,6 +106,97 @@ static void test_without_shuffle(void **state)
     order_destroy(&order);
 }
 
+static const struct {
+    size_t count, run, window;
+} grids[] = {{1, 1, 1},       {10, 3, 2},       {COUNT, 10, 7},  {COUNT, 10, 143}, {COUNT, 10, 144},
+             {COUNT, 1, 100}, {COUNT, 2000, 1}, {COUNT, 479, 2}, {COUNT, 1, COUNT}};
+enum { GRIDS = sizeof grids / sizeof *grids };
+
+/* Every sample once, those of a window from its runs alone, and each window as long as its runs. */
+static void check_windows(const struct order *order, const size_t *samples, size_t run, size_t window)
+{
+    bool *seen = calloc(order->count, sizeof *seen);
+    assert_int_equal(order->begins[order->window_count], order->count);
+    for (size_t w = 0; w < order->window_count; w++)
+        for (size_t i = order->begins[w]; i < order->begins[w + 1]; i++) {
+            size_t of = samples[i] / run, place = w * window;
+            assert_true(samples[i] < order->count && !seen[samples[i]]);
+            seen[samples[i]] = true;
+            while (place < (w + 1) * window && place < order->run_count && order->runs[place] != of)
+                place++;
+            assert_true(place < (w + 1) * window && place < order->run_count);
+            assert_int_equal(order_window(order, samples[i]), order->epoch * order->window_count + w);
+        }
+    free(seen);
+}
+
+static void test_windows(void **state)
+{
+    (void)state;
+    for (size_t g = 0; g < GRIDS; g++)
+        for (int shuffle = 0; shuffle < 2; shuffle++) {
+            struct order order = create_windowed(grids[g].count, 3, shuffle, grids[g].run, grids[g].window);
+            for (uint64_t epoch = 0; epoch < 4; epoch++) {
+                const size_t *samples = order_of_epoch(&order, epoch);
+                check_windows(&order, samples, grids[g].run, grids[g].window);
+                for (size_t i = 0; i < grids[g].count && !shuffle; i++)
+                    assert_int_equal(samples[i], i);
+            }
+            order_destroy(&order);
+        }
+}
+
+/* Runs in another order, and samples within them, in every epoch and with every seed; and nothing of what
+ * came before. */
+static void test_windows_are_shuffled(void **state)
+{
+    (void)state;
+    enum { RUN = 10, WINDOW = 12 };
+    size_t firsts[6][COUNT];
+    for (size_t k = 0; k < 6; k++) {
+        uint64_t epoch = k % 3, seed = 1 + k / 3;
+        struct order order = create_windowed(COUNT, seed, true, RUN, WINDOW), other = order;
+        other = create_windowed(COUNT, seed, true, RUN, WINDOW);
+        order_of_epoch(&other, 7);
+        memcpy(firsts[k], order_of_epoch(&order, epoch), sizeof firsts[k]);
+        assert_memory_equal(order_of_epoch(&other, epoch), firsts[k], sizeof firsts[k]);
+        size_t own = 0, neighbours = 0; /* by chance one run in 144, and one neighbour in 120 */
+        for (size_t i = 0; i < order.run_count; i++)
+            own += order.runs[i] == i;
+        for (size_t i = 0; i + 1 < COUNT; i++)
+            neighbours += firsts[k][i] + 1 == firsts[k][i + 1];
+        assert_true(own < 12 && neighbours < 60);
+        order_destroy(&order);
+        order_destroy(&other);
+        for (size_t j = 0; j < k; j++)
+            assert_true(places_in_common(firsts[j], firsts[k], COUNT) < 20);
+    }
+}
+
+/* At the end of a window all of the next one is due, before that a share of it, and never anything twice. */
+static void test_ahead(void **state)
+{
+    (void)state;
+    for (size_t g = 0; g < GRIDS; g++) {
+        struct order order = create_windowed(grids[g].count, 3, true, grids[g].run, grids[g].window);
+        order_of_epoch(&order, 1);
+        for (size_t w = 0; w < order.window_count; w++)
+            for (size_t place = order.begins[w]; place < order.begins[w + 1]; place++) {
+                size_t count, next = (w + 1) * grids[g].window, left = order.begins[w + 1] - place;
+                const size_t *runs = order_ahead(&order, place, &count);
+                size_t all = w + 1 == order.window_count ? 0 : order.run_count - next;
+                all = all < grids[g].window ? all : grids[g].window;
+                double share =
+                    (double)(place - order.begins[w]) / (double)(order.begins[w + 1] - order.begins[w]);
+                assert_true(count == 0 || runs == order.runs + next);
+                assert_true((double)count >= share * (double)all - 1e-9 &&
+                            (double)count < share * (double)all + 1);
+                assert_true(left > 0 && count <= all);
+            }
+        order_destroy(&order);
+    }
+}
+
 static void test_destroy_takes_what_is_empty(void **state)
 {
     (void)state;
@@ -113,7 +213,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_sample_once),           cmocka_unit_test(test_seeds_and_epochs_differ),
         cmocka_unit_test(test_history_does_not_matter),     cmocka_unit_test(test_without_shuffle),
-        cmocka_unit_test(test_destroy_takes_what_is_empty),
+        cmocka_unit_test(test_destroy_takes_what_is_empty), cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_windows_are_shuffled),        cmocka_unit_test(test_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
  * and nothing else is touched. */
 #include "train/reader.h"
 
+#include "io/digest.h"
+#include "io/h5.h"
 #include "support/allocations.h"
 #include "support/array.h"
 #include "support/network_text.h"
@@ -256,6 +258,143 @@ static void test_samples_are_copied(void **state)
     teardown(&f);
 }
 
+enum { RUN = 3, RUNS = (COUNT + RUN - 1) / RUN };
+
+/* The fixture's images in a file, and the split without them. */
+static void leave_in_file(struct fixture *f, uint64_t digests[RUNS])
+{
+    hsize_t dims[] = {COUNT, image.h, image.w, image.c}, chunk[] = {RUN, image.h, image.w, image.c};
+    snprintf(f->split.path, sizeof f->split.path, "%s", scratch_path("a.h5"));
+    snprintf(f->split.name, sizeof f->split.name, "train");
+    h5_quiet();
+    hid_t file = H5Fcreate(f->split.path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t group = h5_create_group(file, "train");
+    assert_true(h5_close(h5_write_array(group, "images", H5T_STD_U8LE, 4, dims, chunk, f->images)));
+    assert_true(h5_close(group) && H5Fclose(file) >= 0);
+    f->split.run = RUN;
+    f->split.run_digests = digests;
+    for (size_t run = 0; run < RUNS; run++)
+        digests[run] = digest_bytes(f->images + run * RUN * ITEM, dataset_run_count(&f->split, run) * ITEM);
+}
+
+/* An epoch in batches of 7, each once asked for before and once not; against the images in memory. */
+static void take_epoch(struct fixture *f, struct stream *stream, const struct dataset_split *streamed,
+                       struct order *order, uint64_t epoch, bool listed)
+{
+    const size_t *samples = order_of_epoch(order, epoch);
+    for (size_t first = 0; first < COUNT; first += 7) {
+        struct reader_wish truth = {.split = &f->split,
+                                    .normalization = &f->normalization,
+                                    .augment = epoch % 2 ? &f->augment : NULL,
+                                    .epoch = epoch,
+                                    .samples = listed ? samples + first : NULL,
+                                    .first = first,
+                                    .n = COUNT - first < 7 ? COUNT - first : 7};
+        struct reader_wish wish = truth;
+        wish.split = streamed;
+        wish.stream = stream;
+        wish.order = listed ? order : NULL;
+        if (first % 2)
+            reader_ahead(&f->reader, &wish);
+        if (first % 3 == 0)
+            usleep(200);
+        struct reader_batch batch = reader_take(&f->reader, &wish);
+        assert_done(reader_status(&f->reader));
+        check(f, &truth, batch);
+        array_poison(batch.x, BATCH * ITEM);
+    }
+}
+
+/* The same bits with any memory; where that holds two windows, each run is read once an epoch. */
+static void test_streams(void **state)
+{
+    (void)state;
+    enum { WINDOW = 4, EPOCHS = 6 };
+    const struct order_settings settings = {.seed = 3, .shuffle = true, .run = RUN, .window = WINDOW};
+    for (int threads = 1; threads <= THREADS_MAX; threads++)
+        for (size_t slots = 1; slots <= RUNS; slots++) {
+            struct fixture f;
+            struct order order;
+            struct stream stream;
+            uint64_t digests[RUNS];
+            setup(&f, threads, slots % 2);
+            leave_in_file(&f, digests);
+            struct dataset_split streamed = f.split;
+            streamed.images = NULL;
+            assert_done(reader_stage(&f.reader, ITEM, WINDOW));
+            assert_done(stream_create(&stream, &streamed, slots));
+            assert_done(order_create(&order, COUNT, &settings));
+            for (uint64_t epoch = 0; epoch < EPOCHS; epoch++)
+                take_epoch(&f, &stream, &streamed, &order, epoch, true);
+            teardown(&f);
+            if (slots >= 2 * WINDOW && slots < RUNS)
+                assert_in_range(stream.reads, EPOCHS * (RUNS - slots), EPOCHS * RUNS);
+            order_destroy(&order);
+            stream_destroy(&stream);
+        }
+}
+
+/* Without an order: one after the other, as test data are read, with two slots. */
+static void test_streams_in_file_order(void **state)
+{
+    (void)state;
+    const struct order_settings settings = {.seed = 3};
+    struct fixture f;
+    struct order order;
+    struct stream stream;
+    uint64_t digests[RUNS];
+    setup(&f, THREADS_MAX, true);
+    leave_in_file(&f, digests);
+    struct dataset_split streamed = f.split;
+    streamed.images = NULL;
+    assert_done(reader_stage(&f.reader, ITEM, 0));
+    assert_done(stream_create(&stream, &streamed, 2));
+    assert_done(order_create(&order, COUNT, &settings));
+    for (uint64_t epoch = 0; epoch < 3; epoch++)
+        take_epoch(&f, &stream, &streamed, &order, epoch, false);
+    teardown(&f);
+    assert_in_range(stream.reads, 3 * (RUNS - 2), 3 * RUNS);
+    order_destroy(&order);
+    stream_destroy(&stream);
+}
+
+/* The batch that has it fails, ahead or not, and no other. */
+static void test_unreadable(void **state)
+{
+    (void)state;
+    enum { BAD = 5 };
+    struct fixture f;
+    struct stream stream;
+    uint64_t digests[RUNS];
+    setup(&f, THREADS_MAX, true);
+    leave_in_file(&f, digests);
+    struct dataset_split streamed = f.split;
+    streamed.images = NULL;
+    digests[BAD]++;
+    assert_done(reader_stage(&f.reader, ITEM, 0));
+    assert_done(stream_create(&stream, &streamed, 3));
+    for (size_t i = 0; i < 60; i++) {
+        size_t first = i * 7 % (COUNT - 4);
+        struct reader_wish truth = wish_for(&f, true, false, first, 4), wish = truth;
+        wish.split = &streamed;
+        wish.stream = &stream;
+        if (i % 2)
+            reader_ahead(&f.reader, &wish);
+        if (i % 4 == 3)
+            wait_for_thread(&f.reader);
+        struct reader_batch batch = reader_take(&f.reader, &wish);
+        if (first < (BAD + 1) * RUN && first + 4 > BAD * RUN) {
+            assert_failure(reader_status(&f.reader), STATUS_DATA, "a.h5", "/train/images[15] to [17]", NULL);
+            assert_memory_equal(batch.classes, f.classes + first, 4 * sizeof *f.classes);
+        } else {
+            assert_done(reader_status(&f.reader));
+            check(&f, &truth, batch);
+        }
+    }
+    teardown(&f);
+    stream_destroy(&stream);
+}
+
 static void test_takes_no_memory(void **state)
 {
     (void)state;
@@ -323,10 +462,17 @@ static void test_blocks_signals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_bits),          cmocka_unit_test(test_many_in_a_row),
-        cmocka_unit_test(test_other_wishes),       cmocka_unit_test(test_reads_ahead),
-        cmocka_unit_test(test_samples_are_copied), cmocka_unit_test(test_takes_no_memory),
-        cmocka_unit_test(test_ends_at_any_time),   cmocka_unit_test(test_blocks_signals),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_many_in_a_row),
+        cmocka_unit_test(test_other_wishes),
+        cmocka_unit_test(test_reads_ahead),
+        cmocka_unit_test(test_samples_are_copied),
+        cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_streams_in_file_order),
+        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_takes_no_memory),
+        cmocka_unit_test(test_ends_at_any_time),
+        cmocka_unit_test(test_blocks_signals),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_create, scratch_destroy);
 }
