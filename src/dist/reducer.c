@@ -1,8 +1,8 @@
 #include "dist/reducer.h"
 
+#include "core/thread.h"
 #include "dist/shard.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 size_t reducer_buckets(size_t count, size_t bucket)
@@ -57,27 +57,22 @@ static void *work(void *user)
     return NULL;
 }
 
-/* Signals stay the caller's. */
 static enum status start_thread(struct reducer *r, void (*on_thread)(void))
 {
-    sigset_t all, before;
     struct start *start = malloc(sizeof *start);
     if (!start)
         return status_no_memory("a thread", sizeof *start);
     *start = (struct start){r, on_thread};
     pthread_mutex_init(&r->mutex, NULL);
     pthread_cond_init(&r->changed, NULL);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r->has_thread = pthread_create(&r->thread, NULL, work, start) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!r->has_thread) {
+    enum status status = thread_start(&r->thread, "reducer", work, start);
+    r->has_thread = !status;
+    if (status) {
         free(start);
         pthread_cond_destroy(&r->changed);
         pthread_mutex_destroy(&r->mutex);
-        return status_set(STATUS_INTERNAL, "the communication thread could not be started");
     }
-    return STATUS_OK;
+    return status;
 }
 
 enum status reducer_create(struct reducer *r, const struct comm *comm, const struct allreduce_ops *ops,

@@ -1,6 +1,7 @@
 #include "dist/watch.h"
 
 #include "core/log.h"
+#include "core/thread.h"
 #include "dist/gossip.h"
 #include "dist/watch_report.h"
 
@@ -197,19 +198,11 @@ static void *run(void *user)
     }
 }
 
-/* The thread blocks all signals, so that their handlers run where they are expected. */
 static enum status start(struct watcher *w)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&w->thread, NULL, run, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error)
-        return status_set(STATUS_INTERNAL, "the thread of the watch does not start: %s", strerror(error));
-    w->started = true;
-    pthread_setname_np(w->thread, "watch");
-    return STATUS_OK;
+    enum status status = thread_start(&w->thread, "watch", run, w);
+    w->started = !status;
+    return status;
 }
 
 static void watcher_destroy(struct watcher *w)

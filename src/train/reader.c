@@ -1,9 +1,9 @@
 #include "train/reader.h"
 
+#include "core/thread.h"
 #include "train/display.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,23 +112,19 @@ static void *work(void *user)
     return NULL;
 }
 
-/* Signals stay the caller's. */
 static enum status start_thread(struct reader *r)
 {
-    sigset_t all, before;
     pthread_mutex_init(&r->mutex, NULL);
     pthread_cond_init(&r->wished, NULL);
     pthread_cond_init(&r->filled, NULL);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r->has_thread = pthread_create(&r->thread, NULL, work, r) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r->has_thread)
-        return STATUS_OK;
-    pthread_cond_destroy(&r->filled);
-    pthread_cond_destroy(&r->wished);
-    pthread_mutex_destroy(&r->mutex);
-    return status_set(STATUS_INTERNAL, "the thread that reads ahead could not be started");
+    enum status status = thread_start(&r->thread, "reader", work, r);
+    r->has_thread = !status;
+    if (status) {
+        pthread_cond_destroy(&r->filled);
+        pthread_cond_destroy(&r->wished);
+        pthread_mutex_destroy(&r->mutex);
+    }
+    return status;
 }
 
 /* Slices the arena, or counts. */

@@ -1,11 +1,11 @@
 #include "train/saver.h"
 
 #include "core/log.h"
+#include "core/thread.h"
 #include "train/display.h"
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,21 +141,17 @@ static void *work(void *user)
     return NULL;
 }
 
-/* Signals stay the caller's. */
 static enum status start_thread(struct saver *s)
 {
-    sigset_t all, before;
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->changed, NULL);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    s->has_thread = pthread_create(&s->thread, NULL, work, s) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (s->has_thread)
-        return STATUS_OK;
-    pthread_cond_destroy(&s->changed);
-    pthread_mutex_destroy(&s->mutex);
-    return status_set(STATUS_INTERNAL, "the thread that writes checkpoints could not be started");
+    enum status status = thread_start(&s->thread, "saver", work, s);
+    s->has_thread = !status;
+    if (status) {
+        pthread_cond_destroy(&s->changed);
+        pthread_mutex_destroy(&s->mutex);
+    }
+    return status;
 }
 
 enum status saver_create(struct saver *s, const char *folder, struct claim *claim,
