@@ -14,7 +14,8 @@ work=("$python" "$source/tests/long/resnet_pytorch.py")
 check()
 {
     local common=("$source/configs/$1.ini" --overwrite --set data.file=data.h5 --set "network.input=$2x$2x3" --set train.batch=6
-        --set train.epochs=100 --set train.schedule=constant --set train.weight_decay=0 --set data.shuffle=no
+        --set train.epochs=100 --set train.schedule=constant --set train.weight_decay=0 --set data.shuffle=no --set augment.flip=no
+        --set augment.pad=0
         --set 'network.fc=dense units=10')
     expect_exit 0 cnn-train --dry-run "$source/configs/$1.ini"
     grep -q "^  all .* $3 " out || fail "configs/$1.ini has not $3 parameters"
