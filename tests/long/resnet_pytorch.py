@@ -55,14 +55,20 @@ def make_weights(checkpoint, init):
             file[f"model/{layer}/{name}"] = np.full(values.shape, float(name == "running_var"), np.float32)
 
 
-def train(checkpoint, init, rate, steps, dtype):
+def network_of(checkpoint, weights, dtype):
+    """PyTorch's, from the lines of one checkpoint and the arrays of another."""
     network = Network(lines_of(checkpoint), np.random.default_rng(2), dtype)
-    for place, values in arrays(init).items():
+    for place, values in arrays(weights).items():
         tensor = torch.tensor(values).to(dtype)
         if place[1].startswith("running"):
             network.buffers[place] = tensor
         else:
             network.parameters[place] = tensor.requires_grad_()
+    return network
+
+
+def train(checkpoint, init, rate, steps, dtype):
+    network = network_of(checkpoint, init, dtype)
     x, labels = read("train")
     optimizer = torch.optim.SGD(network.parameters.values(), lr=rate, momentum=0.9)
     for _ in range(steps):
@@ -95,7 +101,8 @@ def as_good(what, checkpoint, init, rate, steps):
 
 def compare(init, one, ten, predicted):
     _, good = as_good("gradients", one, init, 0.1, 1)
-    network, good_steps = as_good("ten steps", ten, init, 0.001, 10)
+    _, good_steps = as_good("ten steps", ten, init, 0.001, 10)
+    network = network_of(ten, ten, torch.float64)
     network.training = False
     truth = F.softmax(network.forward(read("test")[0]), 1).detach().numpy()
     with h5py.File(predicted) as file:
