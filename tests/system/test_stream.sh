@@ -67,7 +67,7 @@ expect_same_arrays little/latest.h5 much/latest.h5 "room for fewer runs than a w
 h5diff memory/latest.h5 much/latest.h5 /model /model >/dev/null 2>&1 && fail "another window gave the same weights"
 
 # Filters that are made of the first images.
-sed 's/kernel=5 stride=3/kernel=2 init=whiten/' a.ini >whiten.ini
+sed 's/filters=3 kernel=5 stride=3/filters=8 kernel=2 stride=3 init=whiten/' a.ini >whiten.ini
 for memory in 0 3; do
     expect_exit 0 cnn-train --steps 5 --set run.output=whiten-$memory --set data.memory=$memory whiten.ini
 done
