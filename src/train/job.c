@@ -262,7 +262,7 @@ enum status job_stage(const struct job *job, struct reader *reader)
 {
     bool train = job->train_stream.split, test = job->test_stream.split;
     return train || test
-               ? reader_stage(reader, dataset_image_bytes(&job->train), train ? job->window_runs : 0)
+               ? reader_stage(reader, dataset_image_bytes(&job->train), train ? 2 * job->window_runs : 0)
                : STATUS_OK;
 }
 
@@ -335,7 +335,7 @@ enum status job_print(struct job *job)
         run.read_memory += stream_memory(&job->test, TEST_SLOTS);
     if (job->has_data && (!job->train.images || (job->has_test && !job->test.images)))
         run.read_memory +=
-            reader_stage_memory(job->shard_size, dataset_image_bytes(&job->train), job->window_runs);
+            reader_stage_memory(job->shard_size, dataset_image_bytes(&job->train), 2 * job->window_runs);
     summary_print_network(&job->network);
     summary_print_run(&run);
     return STATUS_OK;

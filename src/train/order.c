@@ -118,17 +118,19 @@ uint64_t order_window(const struct order *o, size_t sample)
     return o->epoch * o->window_count + o->window_of[sample / o->settings.run];
 }
 
+/* Runs of window number `window`, which may be one behind the last. */
+static size_t runs_of(const struct order *o, size_t window)
+{
+    size_t first = window * o->settings.window, left = first < o->run_count ? o->run_count - first : 0;
+    return left < o->settings.window ? left : o->settings.window;
+}
+
 const size_t *order_ahead(const struct order *o, size_t place, size_t *count)
 {
-    size_t window = 0, next;
+    size_t window = 0;
     while (window + 1 < o->window_count && o->begins[window + 1] <= place)
         window++;
-    next = (window + 1) * o->settings.window;
-    *count = 0;
-    if (next >= o->run_count)
-        return o->runs;
-    size_t runs = o->run_count - next < o->settings.window ? o->run_count - next : o->settings.window;
     size_t passed = place - o->begins[window], length = o->begins[window + 1] - o->begins[window];
-    *count = (runs * passed + length - 1) / length;
-    return o->runs + next;
+    *count = runs_of(o, window) + (runs_of(o, window + 1) * passed + length - 1) / length;
+    return o->runs + window * o->settings.window;
 }

@@ -48,6 +48,6 @@ const size_t *order_of_epoch(struct order *order, uint64_t epoch);
  * the epochs before. */
 uint64_t order_window(const struct order *order, size_t sample);
 
-/* The runs of the window after the one at `place`, as many of them as are to be there when the places up to
- * `place` have been gone through, so that each step reads its share: a pointer into order->runs. */
+/* What is to be in memory when the places up to `place` have been gone through: the runs of that window, and
+ * as large a part of the next one's, so that each step reads its share. A pointer into order->runs. */
 const size_t *order_ahead(const struct order *order, size_t place, size_t *count);

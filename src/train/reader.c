@@ -73,17 +73,18 @@ static void stage(struct reader *r)
     pthread_cond_broadcast(&r->filled);
 }
 
-/* One more run of the next window, where that takes no room from this one; false: there is none, or no room.
- * What cannot be read is tried again when it is needed, and told then. Called with the mutex, as it returns.
+/* One more run of this window or the next one, where that takes no room from this one; false: there is none,
+ * or no room. What cannot be read is tried again when it is needed, and told then. Called with the mutex, as
+ * it returns.
  */
 static bool fetch(struct reader *r)
 {
     struct reader_fetch *f = &r->fetch;
-    if (f->next >= f->count || !stream_has_room(f->stream, f->until - 1))
+    if (f->next >= f->count || !stream_has_room(f->stream, f->window))
         return false;
     struct stream *stream = f->stream;
+    uint64_t until = f->window + (f->next >= f->own);
     size_t run = f->runs[f->next++];
-    uint64_t until = f->until;
     r->fetching = true;
     pthread_mutex_unlock(&r->mutex);
     stream_load(stream, run, until);
@@ -228,11 +229,14 @@ void reader_destroy(struct reader *r)
     *r = (struct reader){0};
 }
 
-/* qsort_r: places in a batch by their samples, which lie in the file in that order. */
-static int compare_samples(const void *a, const void *b, void *user)
+/* qsort_r: places in a batch, window after window and in each by their samples, which lie in the file in that
+ * order. */
+static int compare_places(const void *a, const void *b, void *user)
 {
-    const size_t *samples = user, x = samples[*(const size_t *)a], y = samples[*(const size_t *)b];
-    return (x > y) - (x < y);
+    const struct reader_buffer *buffer = user;
+    size_t i = *(const size_t *)a, j = *(const size_t *)b, x = buffer->samples[i], y = buffer->samples[j];
+    uint64_t u = buffer->until[i], v = buffer->until[j];
+    return u != v ? (u > v) - (u < v) : (x > y) - (x < y);
 }
 
 /* In which order the images are read, and how long their runs are needed. */
@@ -243,22 +247,23 @@ static void plan_reading(struct reader *r, struct reader_buffer *buffer)
         buffer->by_run[i] = i;
         buffer->until[i] = wish->order ? order_window(wish->order, buffer->samples[i]) : r->batches;
     }
-    qsort_r(buffer->by_run, wish->n, sizeof *buffer->by_run, compare_samples, buffer->samples);
+    qsort_r(buffer->by_run, wish->n, sizeof *buffer->by_run, compare_places, buffer);
 }
 
-/* What is to be there of the window after this batch's. The list only grows as long as the window is the
- * same. Called with the mutex. */
+/* What is to be there once this batch was taken. The list only grows as long as the window is the same.
+ * Called with the mutex. */
 static void plan_fetch(struct reader_fetch *f, const struct reader_wish *wish)
 {
-    size_t end = wish->first + wish->n, count = 0, have = f->count;
-    const size_t *runs = wish->order ? order_ahead(wish->order, end, &count) : NULL;
-    uint64_t until = count ? order_window(wish->order, runs[0] * wish->split->run) : 0;
-    if (f->stream != wish->stream || f->until != until)
+    size_t last = wish->first + wish->n - 1, count = 0, have = f->count;
+    const size_t *runs = wish->order ? order_ahead(wish->order, last, &count) : NULL;
+    uint64_t window = count ? order_window(wish->order, runs[0] * wish->split->run) : 0;
+    if (f->stream != wish->stream || f->window != window)
         have = f->next = 0;
     for (size_t i = have; i < count; i++)
         f->runs[i] = runs[i];
     f->stream = wish->stream;
-    f->until = until;
+    f->window = window;
+    f->own = wish->order && count > wish->order->settings.window ? wish->order->settings.window : count;
     f->count = count;
 }
 

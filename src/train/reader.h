@@ -8,9 +8,9 @@
  * network wants the batch, the network's own threads take: many do not wait for one. Who fills a piece, and
  * when, changes no bit. The thread calls neither MPI nor OpenMP.
  *
- * Images that are in the file (io/stream.h) are read a batch at a time, before any of its pieces can be made, by
- * the thread, or by the caller where the thread has not begun. When there is nothing else to do, the thread
- * reads the runs of the next window. */
+ * Images that are in the file (io/stream.h) are read a batch at a time, before any of its pieces can be made,
+ * by the thread, or by the caller where the thread has not begun. When there is nothing else to do, the
+ * thread reads the rest of the window, and what is due of the next one. */
 #include "core/network.h"
 #include "io/augment.h"
 #include "io/dataset.h"
@@ -52,11 +52,12 @@ struct reader_buffer {
     char message[STATUS_MESSAGE_MAX];
 };
 
-/* Runs of the next window that are to be there soon. */
+/* Runs of the window at hand and of the next one that are to be there soon. */
 struct reader_fetch {
     struct stream *stream;
     size_t *runs, count, next; /* next: up to here they are */
-    uint64_t until;            /* their window; windows before the one before it are not needed any more */
+    size_t own;                /* of the window at hand, the rest being the next one's */
+    uint64_t window;           /* its number; runs of those before it are not needed any more */
 };
 
 struct reader {
@@ -96,7 +97,7 @@ void reader_destroy(struct reader *reader);
 size_t reader_memory(const struct network *network, size_t batch);
 
 /* Before the first wish for images in a file: takes the memory for them. `image_bytes` of one, raw; `ahead`:
- * runs of the largest window of any wish; 0: none has any. */
+ * runs of two windows of any wish; 0: none has any. */
 enum status reader_stage(struct reader *reader, size_t image_bytes, size_t ahead);
 
 /* Bytes that reader_stage takes. */

@@ -7,7 +7,7 @@
  * Training stands still for the copy alone, and where the checkpoint before is not on the disk yet, for that.
  * The copy's memory is taken once, at the start.
  *
- * The thread uses HDF5, which nobody else may while it runs, and neither MPI nor OpenMP. What fails on the
+ * The thread uses HDF5, under h5_lock, and neither MPI nor OpenMP. What fails on the
  * disk is no reason to stop training: it is warned of, once, and tried again with the next checkpoint. Only a
  * failure of the run's last one is the run's. */
 #include "core/arena.h"
