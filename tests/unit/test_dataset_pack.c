@@ -157,6 +157,32 @@ static void test_every_kind(void **state)
 }
 
 /* What a view is made into can be packed as what was read. */
+/* Of images that stay in the file there are the digests of their runs alone. */
+static void test_streamed(void **state)
+{
+    (void)state;
+    enum { RUN = 3 };
+    struct kind kinds[64];
+    list_kinds(kinds);
+    struct dataset_split split = make(kinds[0]), view;
+    free(split.images);
+    split.images = NULL;
+    split.run = RUN;
+    split.run_digests = malloc(dataset_runs(&split) * sizeof *split.run_digests);
+    for (size_t i = 0; i < dataset_runs(&split); i++)
+        split.run_digests[i] = 1000 + i;
+    size_t size = dataset_packed_size(&split);
+    char *block = array_bytes(size);
+    dataset_pack(&split, block);
+    assert_done(dataset_view(&view, block));
+    assert_true(!view.images && view.run == RUN && view.count == split.count);
+    assert_in_range((char *)view.run_digests - block, 0, size - dataset_runs(&split) * sizeof(uint64_t));
+    assert_memory_equal(view.run_digests, split.run_digests, dataset_runs(&split) * sizeof(uint64_t));
+    dataset_destroy(&view);
+    dataset_destroy(&split);
+    free(block);
+}
+
 static void test_view_of_a_view(void **state)
 {
     (void)state;
@@ -180,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind),
+        cmocka_unit_test(test_streamed),
         cmocka_unit_test(test_view_of_a_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
