@@ -20,7 +20,7 @@ const struct option config_keys[] = {
      "one copy of the data per host, in memory that its ranks share; no: one per rank"},
     {"data", "memory", OPTION_SIZE, FIELD(data.memory), "0", 0, 1 << 30, NULL,
      "MiB of a host's memory that images may take; of more, they are read from the file while the network is "
-     "trained; 0: half of what the host has"},
+     "trained; 0: half of what the host has, or a job or container may take"},
     {"data", "window", OPTION_REAL, FIELD(data.window), "0", 0, 1, NULL,
      "share of the training samples that are shuffled together, in windows of whole runs of the file; 1: "
      "all; "

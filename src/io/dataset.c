@@ -1,8 +1,9 @@
 #include "io/dataset.h"
 
+#include "io/host_memory.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { TABLE_CHANNELS_MAX = 16 }; /* 16 KiB of tables stay in the first cache */
 
@@ -31,8 +32,7 @@ bool dataset_shape_possible(struct shape s)
 size_t dataset_bytes(size_t count, struct shape shape, size_t element)
 {
     double bytes = (double)count * (double)shape.h * (double)shape.w * (double)shape.c * (double)element;
-    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    return bytes <= memory && bytes < (double)SIZE_MAX / 2 ? count * shape_count(shape) * element : 0;
+    return bytes <= host_memory() && bytes < (double)SIZE_MAX / 2 ? count * shape_count(shape) * element : 0;
 }
 
 size_t dataset_image_bytes(const struct dataset_split *split)

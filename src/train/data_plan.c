@@ -1,12 +1,13 @@
 #include "train/data_plan.h"
 
+#include "io/host_memory.h"
+
 #include <math.h>
 #include <stdint.h>
-#include <unistd.h>
 
 double data_plan_memory(void)
 {
-    return 0.5 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    return 0.5 * host_memory();
 }
 
 /* For dataset_scan: images of so many bytes stay in the file, and have `room` there. */

@@ -9,7 +9,7 @@ struct data_plan {
     size_t cache;                   /* bytes that each rank may have for runs of training images */
 };
 
-/* Half of this machine's memory, in bytes. */
+/* Half of this host's memory, or of what this job may take of it, in bytes. */
 double data_plan_memory(void);
 
 /* `memory` bytes for all images of a host: `train` and `test` of them, once for all `ranks` of it or (`share`

@@ -42,11 +42,6 @@ typedef int integers __attribute__((vector_size(LANES * sizeof(int))));
 typedef uint16_t shorts
     __attribute__((vector_size(LANES * sizeof(uint16_t)), aligned(sizeof(uint16_t)), may_alias));
 
-static inline integers choose(integers condition, integers yes, integers no)
-{
-    return (condition & yes) | (~condition & no);
-}
-
 /* A window of 2 x 2 that is wholly inside: its two rows of two pixels, `count` channels apart. */
 static inline void four_lanes(const float *top, const float *bottom, size_t count, bool relu, float *y,
                               uint16_t *winner)
@@ -57,8 +52,8 @@ static inline void four_lanes(const float *top, const float *bottom, size_t coun
     integers where = {0};
     for (int k = 0; k < 3; k++) {
         integers keep = (others[k] <= best) | (best != best);
-        best = (floats)choose(keep, (integers)best, (integers)others[k]);
-        where = choose(keep, where, (integers){0} + (k + 1));
+        best = (floats)((keep & (integers)best) | (~keep & (integers)others[k]));
+        where = (keep & where) | (~keep & (k + 1));
     }
     if (relu) {
         where |= (best <= 0) & MAXPOOL_NO_WINNER;
