@@ -16,7 +16,8 @@ enum {
     BLOCK_TILES_MIN = 4, /* times the rows of a product */
     BLOCK_TILES_MAX = 16,
     TASKS_PER_THREAD = 4,
-    LINE_FLOATS = 16, /* between positions, which must not fall on the same lines of a cache */
+    FETCH_FLOATS = 64, /* of each pixel of the next tile, at most */
+    LINE_FLOATS = 16,  /* between positions, which must not fall on the same lines of a cache */
 };
 
 /* Forward, or the input gradient. */
@@ -178,17 +179,27 @@ static void block_finish(const struct pass *p, size_t first, size_t count, size_
     }
 }
 
+static void source_pixels(const struct pass *p, size_t tile, const float **pixel)
+{
+    winograd_inputs(&p->source, winograd_place(p->tiles_h, p->tiles_w, tile), p->pad_h, p->pad_w, p->from,
+                    p->zeros, pixel);
+}
+
 static void task_run(const void *work, size_t index, size_t thread)
 {
     const struct pass *p = work;
     float *sources = p->sources + thread * WINOGRAD_POSITIONS * p->source_step,
           *products = p->products + thread * WINOGRAD_POSITIONS * p->target_step;
     size_t first = index * p->tiles, count = size_min(p->tiles, p->n * p->tiles_h * p->tiles_w - first);
+    const float *pixel[2][WINOGRAD_POSITIONS];
+    source_pixels(p, first, pixel[0]);
     for (size_t t = 0; t < count; t++) {
-        const float *pixel[WINOGRAD_POSITIONS];
-        winograd_inputs(&p->source, winograd_place(p->tiles_h, p->tiles_w, first + t), p->pad_h, p->pad_w,
-                        p->from, p->zeros, pixel);
-        p->winograd->input(p->source.channels, pixel, sources + t * p->depth_step, p->source_step);
+        if (t + 1 < count) {
+            source_pixels(p, first + t + 1, pixel[(t + 1) % 2]);
+            winograd_fetch(pixel[(t + 1) % 2], WINOGRAD_POSITIONS,
+                           size_min(p->source.channels, FETCH_FLOATS));
+        }
+        p->winograd->input(p->source.channels, pixel[t % 2], sources + t * p->depth_step, p->source_step);
     }
     for (size_t block = 0; block < p->blocks; block++) {
         for (size_t position = 0; position < WINOGRAD_POSITIONS; position++)

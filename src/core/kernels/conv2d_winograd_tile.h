@@ -52,3 +52,12 @@ static inline void winograd_outputs(const struct side *side, struct winograd_pla
 {
     winograd_pixels(side, at.image, at.y, at.x, WINOGRAD_OUT, from, zeros, pixel);
 }
+
+/* Asks for a tile's pixels, which lie in lines of memory that no pattern leads to: `count` of them, `floats`
+ * of each. */
+static inline void winograd_fetch(const float *const *pixel, size_t count, size_t floats)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < floats; k += 16)
+            __builtin_prefetch(pixel[i] + k);
+}

@@ -17,6 +17,7 @@ enum {
     TASK_TILES = 16,     /* transformed at a time */
     UNIT_CHANNELS = 16,  /* input channels that are handed over at a time */
     LINE_FLOATS = 16,
+    FETCH_FLOATS = 64, /* of each pixel of the next tile, at most */
 };
 
 /* Tiles of inputs and output gradients are transformed, a chunk of them, and then their products added to the
@@ -102,6 +103,17 @@ struct chunk {
     float *inputs, *outputs, *sums, *task_bias;
 };
 
+struct tile_pixels {
+    const float *input[WINOGRAD_POSITIONS], *output[WINOGRAD_PIXELS];
+};
+
+static void tile_pixels(const struct pass *p, size_t tile, struct tile_pixels *pixels)
+{
+    struct winograd_place at = winograd_place(p->tiles_h, p->tiles_w, tile);
+    winograd_inputs(&p->in, at, p->g->h.pad, p->g->w.pad, p->x, p->zeros, pixels->input);
+    winograd_outputs(&p->out, at, p->dy, p->zeros, pixels->output);
+}
+
 /* TASK_TILES tiles, inputs and output gradients, and their part of the bias gradients. */
 static void tiles_transform(const void *work, size_t task, size_t thread)
 {
@@ -111,12 +123,17 @@ static void tiles_transform(const void *work, size_t task, size_t thread)
     float *bias = p->dbias ? c->task_bias + task * p->width : NULL;
     if (bias)
         memset(bias, 0, p->width * sizeof *bias);
-    for (size_t t = task * TASK_TILES; t < size_min((task + 1) * TASK_TILES, c->count); t++) {
-        const float *input[WINOGRAD_POSITIONS], *output[WINOGRAD_PIXELS];
-        struct winograd_place at = winograd_place(p->tiles_h, p->tiles_w, c->first + t);
-        winograd_inputs(&p->in, at, p->g->h.pad, p->g->w.pad, p->x, p->zeros, input);
-        p->winograd->input(p->g->c, input, c->inputs + t * p->depth_step, p->input_step);
-        winograd_outputs(&p->out, at, p->dy, p->zeros, output);
+    size_t first = task * TASK_TILES, last = size_min(first + TASK_TILES, c->count);
+    struct tile_pixels pixels[2];
+    tile_pixels(p, c->first + first, &pixels[first % 2]);
+    for (size_t t = first; t < last; t++) {
+        const float **output = pixels[t % 2].output;
+        if (t + 1 < last) {
+            tile_pixels(p, c->first + t + 1, &pixels[(t + 1) % 2]);
+            winograd_fetch(pixels[(t + 1) % 2].input, WINOGRAD_POSITIONS, size_min(p->g->c, FETCH_FLOATS));
+            winograd_fetch(pixels[(t + 1) % 2].output, WINOGRAD_PIXELS, size_min(p->g->oc, FETCH_FLOATS));
+        }
+        p->winograd->input(p->g->c, pixels[t % 2].input, c->inputs + t * p->depth_step, p->input_step);
         for (size_t block = 0; block < p->blocks; block++) {
             size_t channel = block * p->block_width;
             p->winograd->gradient(size_min(p->block_width, p->g->oc - channel), output,
