@@ -1,8 +1,8 @@
 #include "core/network_head.h"
 
 #include "core/kernels/cut.h"
+#include "core/kernels/parallel.h"
 
-#include <omp.h>
 #include <string.h>
 
 enum {
@@ -152,25 +152,35 @@ size_t head_group(const struct network *network, size_t n)
     return size_min(network->head.images, size_divide_up(n, HEAD_GROUPS));
 }
 
-void head_forward(const struct network *network, const struct pass *pass)
+/* What the head's tasks share. */
+struct head_work {
+    const struct network *network;
+    const struct pass *pass;
+    size_t group, part_samples,
+        parts; /* samples that go through together; that add into one array; such arrays */
+};
+
+static void forward_task(const void *work, size_t task, size_t thread)
 {
-    size_t group = head_group(network, pass->n), groups = size_divide_up(pass->n, group);
-#pragma omp parallel for num_threads(pass->threads) schedule(dynamic)
-    for (size_t g = 0; g < groups; g++) {
-        size_t thread = (size_t)omp_get_thread_num();
-        struct pass part = head_pass(network, pass, g * group, thread);
-        for (size_t i = 0; i < network->head.layers; i++) {
-            struct layer layer = head_layer(network, i, g * group, thread);
-            if (!layer.skip_forward)
-                layer.ops->forward(&layer, &part);
-        }
+    const struct head_work *w = work;
+    size_t first = task * w->group;
+    struct pass part = head_pass(w->network, w->pass, first, thread);
+    for (size_t i = 0; i < w->network->head.layers; i++) {
+        struct layer layer = head_layer(w->network, i, first, thread);
+        if (!layer.skip_forward)
+            layer.ops->forward(&layer, &part);
     }
 }
 
-static void group_backward(const struct network *network, const struct pass *pass, float *gradients,
-                           size_t first)
+void head_forward(const struct network *network, const struct pass *pass)
 {
-    size_t thread = (size_t)omp_get_thread_num();
+    struct head_work work = {.network = network, .pass = pass, .group = head_group(network, pass->n)};
+    parallel_for(size_divide_up(pass->n, work.group), pass->threads, forward_task, &work);
+}
+
+static void group_backward(const struct network *network, const struct pass *pass, float *gradients,
+                           size_t first, size_t thread)
+{
     struct pass part = head_pass(network, pass, first, thread);
     for (size_t i = network->head.layers; i-- > pass->learns_from;) {
         struct layer layer = head_layer(network, i, first, thread);
@@ -182,36 +192,39 @@ static void group_backward(const struct network *network, const struct pass *pas
     }
 }
 
-/* The parts' gradients from `first` on. The head's parameters are the first of all. */
-static void add_parts(const struct network_head *head, size_t parts, size_t first, float *gradients)
+static void backward_task(const void *work, size_t part, size_t thread)
 {
-    size_t last = size_min(first + SUM_BLOCK, head->parameter_count);
-    for (size_t part = 0; part < parts; part++) {
+    const struct head_work *w = work;
+    const struct network_head *head = &w->network->head;
+    float *gradients = w->pass->gradients ? head->gradients + part * head->part_stride : NULL;
+    if (gradients)
+        memset(gradients, 0, head->parameter_count * sizeof *gradients);
+    for (size_t first = part * w->part_samples; first < size_min((part + 1) * w->part_samples, w->pass->n);
+         first += w->group)
+        group_backward(w->network, w->pass, gradients, first, thread);
+}
+
+/* A block of the parts' gradients. The head's parameters are the first of all. */
+static void add_parts(const void *work, size_t block, size_t thread)
+{
+    const struct head_work *w = work;
+    const struct network_head *head = &w->network->head;
+    size_t first = block * SUM_BLOCK, last = size_min(first + SUM_BLOCK, head->parameter_count);
+    (void)thread;
+    for (size_t part = 0; part < w->parts; part++) {
         const float *from = head->gradients + part * head->part_stride;
         for (size_t i = first; i < last; i++)
-            gradients[i] += from[i];
+            w->pass->gradients[i] += from[i];
     }
 }
 
 void head_backward(const struct network *network, const struct pass *pass)
 {
-    const struct network_head *head = &network->head;
-    size_t group = head_group(network, pass->n),
-           part_samples = size_divide_up(size_divide_up(pass->n, group), HEAD_PARTS) * group,
-           parts = size_divide_up(pass->n, part_samples);
-#pragma omp parallel num_threads(pass->threads)
-    {
-#pragma omp for schedule(dynamic)
-        for (size_t part = 0; part < parts; part++) {
-            float *gradients = pass->gradients ? head->gradients + part * head->part_stride : NULL;
-            if (gradients)
-                memset(gradients, 0, head->parameter_count * sizeof *gradients);
-            for (size_t first = part * part_samples; first < size_min((part + 1) * part_samples, pass->n);
-                 first += group)
-                group_backward(network, pass, gradients, first);
-        }
-#pragma omp for schedule(static)
-        for (size_t first = 0; first < (pass->gradients ? head->parameter_count : 0); first += SUM_BLOCK)
-            add_parts(head, parts, first, pass->gradients);
-    }
+    struct head_work work = {.network = network, .pass = pass, .group = head_group(network, pass->n)};
+    work.part_samples = size_divide_up(size_divide_up(pass->n, work.group), HEAD_PARTS) * work.group;
+    work.parts = size_divide_up(pass->n, work.part_samples);
+    parallel_for(work.parts, pass->threads, backward_task, &work);
+    if (pass->gradients)
+        parallel_for(size_divide_up(network->head.parameter_count, SUM_BLOCK), pass->threads, add_parts,
+                     &work);
 }

@@ -1,9 +1,12 @@
-/* Every task is done once, by a thread that there is; one thread is the caller. */
+/* Every task is done once, by a thread that there is; one thread is the caller; nobody's tasks wait for him.
+ */
 #include "core/kernels/parallel.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -47,10 +50,29 @@ static void test_each_once(void **state)
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         for (int threads = 1; threads <= 5; threads++)
             check(counts[i], threads);
+    check(TASKS, 200); /* more threads than parts */
+}
+
+/* Task 0 lasts until all others are done: whoever was to do those that come next has no time for them. */
+static void wait_in_first(const void *work, size_t index, size_t thread)
+{
+    atomic_int *done = *(atomic_int *const *)work;
+    (void)thread;
+    while (index == 0 && atomic_load(done) < TASKS - 1)
+        sched_yield();
+    atomic_fetch_add(done, 1);
+}
+
+static void test_others_help(void **state)
+{
+    (void)state;
+    atomic_int done = 0, *shared = &done;
+    parallel_for(TASKS, 2, wait_in_first, &shared);
+    assert_int_equal(atomic_load(&done), TASKS);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_once)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_once), cmocka_unit_test(test_others_help)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "core/kernels/activation.h"
 #include "core/kernels/cut.h"
 #include "core/kernels/gemm.h"
+#include "core/kernels/parallel.h"
 
 #include <string.h>
 
@@ -38,20 +39,31 @@ static size_t block_size(size_t count, size_t size, size_t block)
     return size_min(size, count - block * size);
 }
 
+/* A large product's tasks: blocks of samples' rows, and of columns. */
+struct large {
+    size_t n, in, out, columns; /* blocks of columns */
+    const float *from, *weight, *bias;
+    float *to;
+};
+
+static void forward_task(const void *work, size_t task, size_t thread)
+{
+    const struct large *g = work;
+    size_t row = task / g->columns, rows = block_size(g->n, ROWS, row), column = task % g->columns,
+           first = column * OUTS, outs = block_size(g->out, OUTS, column);
+    float *to = g->to + row * ROWS * g->out + first;
+    (void)thread;
+    for (size_t r = 0; g->bias && r < rows; r++)
+        memcpy(to + r * g->out, g->bias + first, outs * sizeof *g->bias);
+    gemm(false, true, rows, outs, g->in, g->from + row * ROWS * g->in, g->in, g->weight + first * g->in,
+         g->in, g->bias ? 1 : 0, to, g->out);
+}
+
 static void large_forward(size_t n, size_t in, size_t out, const float *x, const float *weight,
                           const float *bias, float *y, int threads)
 {
-    size_t out_blocks = size_divide_up(out, OUTS), tasks = size_divide_up(n, ROWS) * out_blocks;
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-    for (size_t task = 0; task < tasks; task++) {
-        size_t row = task / out_blocks, rows = block_size(n, ROWS, row), first = task % out_blocks * OUTS;
-        size_t outs = block_size(out, OUTS, task % out_blocks);
-        float *to = y + row * ROWS * out + first;
-        for (size_t r = 0; bias && r < rows; r++)
-            memcpy(to + r * out, bias + first, outs * sizeof *bias);
-        gemm(false, true, rows, outs, in, x + row * ROWS * in, in, weight + first * in, in, bias ? 1 : 0, to,
-             out);
-    }
+    struct large g = {n, in, out, size_divide_up(out, OUTS), x, weight, bias, y};
+    parallel_for(size_divide_up(n, ROWS) * g.columns, threads, forward_task, &g);
 }
 
 void dense_forward(const struct dense *g, size_t n, const float *x, const float *weight,
@@ -67,16 +79,21 @@ void dense_forward(const struct dense *g, size_t n, const float *x, const float 
         relu_forward(n * g->out, y, y, threads);
 }
 
+static void backward_input_task(const void *work, size_t task, size_t thread)
+{
+    const struct large *g = work;
+    size_t row = task / g->columns, rows = block_size(g->n, ROWS, row), column = task % g->columns,
+           first = column * INS;
+    (void)thread;
+    gemm(false, false, rows, block_size(g->in, INS, column), g->out, g->from + row * ROWS * g->out, g->out,
+         g->weight + first, g->in, 0, g->to + row * ROWS * g->in + first, g->in);
+}
+
 static void large_backward_input(size_t n, size_t in, size_t out, const float *dy, const float *weight,
                                  float *dx, int threads)
 {
-    size_t in_blocks = size_divide_up(in, INS), tasks = size_divide_up(n, ROWS) * in_blocks;
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-    for (size_t task = 0; task < tasks; task++) {
-        size_t row = task / in_blocks, rows = block_size(n, ROWS, row), first = task % in_blocks * INS;
-        gemm(false, false, rows, block_size(in, INS, task % in_blocks), out, dy + row * ROWS * out, out,
-             weight + first, in, 0, dx + row * ROWS * in + first, in);
-    }
+    struct large g = {n, in, out, size_divide_up(in, INS), dy, weight, NULL, dx};
+    parallel_for(size_divide_up(n, ROWS) * g.columns, threads, backward_input_task, &g);
 }
 
 void dense_backward_input(const struct dense *g, size_t n, const float *dy, const float *weight,
@@ -119,15 +136,29 @@ static void columns_backward_weight(const struct dense *g, size_t n, const float
     }
 }
 
+struct weight_gradient {
+    const struct dense *g;
+    size_t n, width; /* of a task, in inputs */
+    const float *x, *dy;
+    float *dweight;
+};
+
+static void backward_weight_task(const void *work, size_t task, size_t thread)
+{
+    const struct weight_gradient *p = work;
+    const struct dense *g = p->g;
+    size_t first = task * p->width;
+    (void)thread;
+    for (size_t i = 0; i < p->n; i += SAMPLES)
+        columns_backward_weight(g, size_min(SAMPLES, p->n - i), p->x + i * g->in, p->dy + i * g->out, first,
+                                size_min(p->width, g->in - first), p->dweight);
+}
+
 void dense_backward_weight(const struct dense *g, size_t n, const float *x, const float *dy, float *dweight,
                            float *dbias, int threads)
 {
-    size_t width = 2 * g->kernel->vector;
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-    for (size_t first = 0; first < g->in; first += width)
-        for (size_t i = 0; i < n; i += SAMPLES)
-            columns_backward_weight(g, size_min(SAMPLES, n - i), x + i * g->in, dy + i * g->out, first,
-                                    size_min(width, g->in - first), dweight);
+    struct weight_gradient p = {g, n, 2 * g->kernel->vector, x, dy, dweight};
+    parallel_for(size_divide_up(g->in, p.width), threads, backward_weight_task, &p);
     if (!dbias)
         return;
     for (size_t i = 0; i < n; i++)
