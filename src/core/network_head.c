@@ -16,7 +16,7 @@ enum {
 
 static size_t layer_bytes(const struct layer *layer)
 {
-    return (shape_count(layer->in[0]) + shape_count(layer->out)) * sizeof(float);
+    return (shape_count(layer->in[0]) + (layer->shares_input ? 0 : shape_count(layer->out))) * sizeof(float);
 }
 
 /* Reads the layer before it and nothing else, which nobody else reads. */

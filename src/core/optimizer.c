@@ -68,45 +68,55 @@ double optimizer_norm(const float *values, size_t count, int threads)
     return sqrt(total);
 }
 
-static void measure(const struct optimizer *optimizer, const struct optimizer_shared *shared,
-                    const struct network *network, const float *gradients, const struct parameter *parameter,
-                    double totals[2])
+/* What the threads of a step share. */
+struct update {
+    struct optimizer *optimizer;
+    struct network *network;
+    const float *gradients;
+    double (*sums)[2]; /* (SUMS) */
+};
+
+/* By all threads, each of which gets the totals. */
+static void measure(const struct update *u, const struct optimizer_shared *shared,
+                    const struct parameter *parameter, double totals[2])
 {
-    double sums[SUMS][2];
+    const struct optimizer *optimizer = u->optimizer;
     totals[0] = totals[1] = 0;
     for (size_t start = 0; start < parameter->count; start += (size_t)SUMS * BLOCK) {
         size_t left = (parameter->count - start + BLOCK - 1) / BLOCK, blocks = left < SUMS ? left : SUMS;
-#pragma omp parallel for num_threads(network->threads) schedule(static) if (blocks > 1)
+#pragma omp for schedule(static)
         for (size_t b = 0; b < blocks; b++) {
             size_t first = start + b * BLOCK;
             optimizer->ops->measure(&optimizer->settings, shared, parameter->offset + first,
-                                    block_count(first, parameter->count), network->parameters, gradients,
-                                    optimizer->slots, sums[b]);
+                                    block_count(first, parameter->count), u->network->parameters,
+                                    u->gradients, optimizer->slots, u->sums[b]);
         }
         for (size_t b = 0; b < blocks; b++) {
-            totals[0] += sums[b][0];
-            totals[1] += sums[b][1];
+            totals[0] += u->sums[b][0];
+            totals[1] += u->sums[b][1];
         }
+#pragma omp barrier
     }
 }
 
-/* `shared` for one array, from what is the same for all of them. */
-static void update_array(const struct optimizer *optimizer, struct optimizer_shared shared,
-                         struct network *network, const float *gradients, const struct parameter *parameter)
+/* By all threads, who do not wait for each other at its end: what comes next is another array. */
+static void update_array(const struct update *u, struct optimizer_shared shared,
+                         const struct parameter *parameter)
 {
-    const struct optimizer_ops *ops = optimizer->ops;
+    const struct optimizer_settings *settings = &u->optimizer->settings;
+    const struct optimizer_ops *ops = u->optimizer->ops;
     double sums[2];
     shared.rate *= parameter->lr;
-    shared.decay = (float)(optimizer->settings.weight_decay * parameter->decay_factor);
+    shared.decay = (float)(settings->weight_decay * parameter->decay_factor);
     if (ops->measure) {
-        measure(optimizer, &shared, network, gradients, parameter, sums);
-        shared.trust = parameter->decay ? ops->trust(&optimizer->settings, &shared, sums) : 1;
+        measure(u, &shared, parameter, sums);
+        shared.trust = parameter->decay ? ops->trust(settings, &shared, sums) : 1;
         shared.rate *= shared.trust;
     }
-#pragma omp parallel for num_threads(network->threads) schedule(static) if (parameter->count > BLOCK)
+#pragma omp for schedule(static) nowait
     for (size_t first = 0; first < parameter->count; first += BLOCK)
-        ops->update(&optimizer->settings, &shared, parameter->offset + first,
-                    block_count(first, parameter->count), network->parameters, gradients, optimizer->slots);
+        ops->update(settings, &shared, parameter->offset + first, block_count(first, parameter->count),
+                    u->network->parameters, u->gradients, u->optimizer->slots);
 }
 
 /* Whether step `number` is to change it. */
@@ -137,8 +147,11 @@ void optimizer_step(struct optimizer *optimizer, struct network *network, const 
         .correction1 = 1 - pow(settings->beta1, (double)number),
         .correction2 = 1 - pow(settings->beta2, (double)number),
         .trust = 1};
+    double sums[SUMS][2];
+    struct update u = {optimizer, network, gradients, sums};
+#pragma omp parallel num_threads(network->threads)
     for (size_t i = 0; i < network->layer_count; i++)
         for (size_t p = 0; p < network->layers[i].parameter_count; p++)
             if (learns(settings, &network->layers[i].parameters[p], number))
-                update_array(optimizer, shared, network, gradients, &network->layers[i].parameters[p]);
+                update_array(&u, shared, &network->layers[i].parameters[p]);
 }

@@ -78,19 +78,30 @@ static void four_rest(const float *top, const float *bottom, size_t count, size_
     memcpy(winner, where, rest * sizeof *winner);
 }
 
+/* Of `windows` whose results go to rows of `count` floats, `room` floats being left: how many may write a
+ * whole register each. */
+static size_t whole_windows(size_t windows, size_t count, size_t room)
+{
+    return room < LANES ? 0 : size_min(windows, (room - LANES) / count + 1);
+}
+
 /* A row of such windows, with `room` results from y on to the end of the band. Lanes beyond the last channel
  * write into the next window's results, which come later. */
 static void fours(size_t windows, size_t count, size_t room, const float *top, const float *bottom, bool relu,
                   float *y, uint16_t *winner)
 {
-    for (size_t w = 0; w < windows; w++, top += 2 * count, bottom += 2 * count, y += count, winner += count) {
+    size_t few = count <= LANES ? whole_windows(windows, count, room) : 0;
+    for (size_t w = 0; w < few; w++) /* a loop without branches */
+        four_lanes(top + 2 * w * count, bottom + 2 * w * count, count, relu, y + w * count,
+                   winner + w * count);
+    for (size_t w = few; w < windows; w++) {
         for (size_t c = 0; c < count; c += LANES) {
-            if (c + LANES <= room)
-                four_lanes(top + c, bottom + c, count, relu, y + c, winner + c);
+            size_t from = 2 * w * count + c, to = w * count + c;
+            if (to + LANES <= room)
+                four_lanes(top + from, bottom + from, count, relu, y + to, winner + to);
             else
-                four_rest(top + c, bottom + c, count, count - c, relu, y + c, winner + c);
+                four_rest(top + from, bottom + from, count, count - c, relu, y + to, winner + to);
         }
-        room -= count;
     }
 }
 
@@ -189,22 +200,35 @@ static void maxpool_row_backward(const struct pool *g, size_t oy, const float *r
     }
 }
 
+/* LANES outputs' gradients where the winner is `here`, else 0. */
+static inline floats gradient_lanes(const float *dy, const uint16_t *winner, int here)
+{
+    integers won = __builtin_convertvector(*(const shorts *)winner, integers) == here;
+    return (floats)((integers) * (const floats *)dy & won);
+}
+
 /* Likewise for windows of 2 x 2 that are a partition; one of the two rows, whose first winner is `left`.
  * `room`: outputs from dy on to the end of the image. Lanes beyond the last channel write into the pixels
  * behind, which come later. */
 static void fours_backward(size_t windows, size_t count, size_t room, const float *dy, const uint16_t *winner,
                            int left, float *dx)
 {
-    for (size_t w = 0; w < windows; w++, dy += count, winner += count, room -= count) {
-        for (int here = left; here < left + 2; here++, dx += count) {
+    size_t few = count <= LANES ? whole_windows(windows, count, room) : 0;
+    for (size_t w = 0; w < few; w++) {
+        *(floats *)(dx + 2 * w * count) = gradient_lanes(dy + w * count, winner + w * count, left);
+        *(floats *)(dx + (2 * w + 1) * count) = gradient_lanes(dy + w * count, winner + w * count, left + 1);
+    }
+    for (size_t w = few; w < windows; w++) {
+        for (size_t half = 0; half < 2; half++) {
+            int here = left + (int)half;
             for (size_t c = 0; c < count; c += LANES) {
-                if (c + LANES <= room) {
-                    integers won = __builtin_convertvector(*(const shorts *)(winner + c), integers) == here;
-                    *(floats *)(dx + c) = (floats)((integers) * (const floats *)(dy + c) & won);
-                } else {
-                    for (size_t k = c; k < count; k++)
-                        dx[k] = winner[k] == here ? dy[k] : 0;
-                }
+                size_t from = w * count + c;
+                float *to = dx + (2 * w + half) * count + c;
+                if (from + LANES <= room)
+                    *(floats *)to = gradient_lanes(dy + from, winner + from, here);
+                else
+                    for (size_t k = 0; k < count - c; k++)
+                        to[k] = winner[from + k] == here ? dy[from + k] : 0;
             }
         }
     }
