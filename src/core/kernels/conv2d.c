@@ -16,6 +16,7 @@ enum {
     BAND_PIXELS = 196,       /* so few pixels are not cut further */
     PACK_CHANNELS = 64,      /* packed at a time: a few cache lines that follow each other */
     PREFETCH_CHANNELS = 256,
+    TASK_WEIGHTS = 512 * 1024, /* bytes that stay in the cache while a task goes through its pixels */
 };
 
 /* One side of a convolution: images, a pixel's channels together. */
@@ -38,15 +39,16 @@ struct pass {
     bool has_bias, relu;
     const float *relu_output, *origin;    /* as in struct tile_product */
     size_t task_images, bands, band_rows; /* a task: images, or a band of rows of one */
+    size_t task_blocks;                   /* and so many blocks of a group */
     size_t n;
     const float *from, *weight; /* source and weights */
     float *to;                  /* target */
     void (*pack)(const struct pass *p, const float *weight, size_t group, size_t block);
 };
 
-/* A task: rows first_row .. last_row-1 of some images, one block of target channels of one group. */
+/* A task: rows first_row .. last_row-1 of some images, blocks first_block .. last_block-1 of one group. */
 struct task {
-    size_t image, images, first_row, last_row, group, block;
+    size_t image, images, first_row, last_row, group, first_block, last_block;
     const float *source;
     float *target;
 };
@@ -97,12 +99,26 @@ size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads)
     return size_max(conv2d_data_workspace(g, n, threads), conv2d_backward_weight_workspace(g, n, threads));
 }
 
+/* All blocks of a group one after the other at every tile, where their weights stay in the cache and are
+ * packed alike: a pixel's channels are then written together, and read once. */
+static size_t blocks_together(const struct pass *p)
+{
+    size_t weights = p->taps_h * p->taps_w * p->depth * p->blocks * p->block_width * sizeof(float);
+    size_t last = p->width - (p->blocks - 1) * p->block_width;
+    return p->blocks > 2 && weights <= TASK_WEIGHTS && tile_width(p->kernel, last) == p->block_width
+               ? p->blocks
+               : 1;
+}
+
 /* How the work is cut. The results do not depend on it. */
 static void plan_tasks(struct pass *p, size_t n, int threads)
 {
-    size_t blocks = p->groups * p->blocks, wanted = threads > 1 ? TASKS_PER_THREAD * (size_t)threads : 1;
+    p->task_blocks = blocks_together(p);
+    size_t blocks = p->groups * size_divide_up(p->blocks, p->task_blocks),
+           wanted = threads > 1 ? TASKS_PER_THREAD * (size_t)threads : 1;
     size_t source = p->source.h * p->source.w * p->source.channels * sizeof(float);
-    size_t target = p->target.h * p->target.w * size_min(p->width, p->block_width) * sizeof(float);
+    size_t target =
+        p->target.h * p->target.w * size_min(p->width, p->task_blocks * p->block_width) * sizeof(float);
     size_t images = size_min(TASK_BYTES / (source + target), n * blocks / wanted);
     p->task_images = images ? images : 1;
     p->bands = images > 1 ? 1 : size_divide_up(source, TASK_BYTES);
@@ -256,20 +272,38 @@ static void tile_walk(const struct task *t, struct walk *walk, size_t count, str
     }
 }
 
-/* The last channels that a tile will read, as the others have mostly been read by the tiles before, and what
- * it will write. */
-static void tile_prefetch(const struct tile_product *product, const struct tile *tile, size_t depth,
-                          size_t columns)
+/* What a tile will write of a block. */
+static void prefetch_targets(const struct tile *tile, size_t offset, size_t columns)
+{
+    for (size_t m = 0; m < tile->count; m++)
+        for (size_t i = 0; i < columns; i += 16)
+            __builtin_prefetch(tile->c[m] + offset + i, 1);
+}
+
+/* The last channels that a tile will read, as the others have mostly been read by the tiles before. */
+static void prefetch_sources(const struct tile_product *product, const struct tile *tile, size_t depth)
 {
     if (product->run_count == 0)
         return;
     const struct tile_run *last = &product->runs[product->run_count - 1];
     size_t some = size_min(depth, PREFETCH_CHANNELS), at = last->a + last->length - depth;
-    for (size_t m = 0; m < tile->count; m++) {
+    for (size_t m = 0; m < tile->count; m++)
         for (size_t i = 0; i < some; i += 16)
             __builtin_prefetch(tile->a[m] + at + i, 0);
-        for (size_t i = 0; i < columns; i += 16)
-            __builtin_prefetch(tile->c[m] + i, 1);
+}
+
+static void tile_compute(const struct pass *p, const struct task *t, struct tile_product *product,
+                         struct tile *tile)
+{
+    for (size_t block = t->first_block; block < t->last_block; block++) {
+        if (block + 1 < t->last_block)
+            prefetch_targets(tile, p->block_width, block_columns(p, block + 1));
+        if (p->has_bias)
+            product->bias = p->bias + (t->group * p->blocks + block) * p->block_width;
+        p->kernel->product(product, tile->count, block_columns(p, block), tile->a,
+                           block_weights(p, t->group, block), tile->c);
+        for (size_t m = 0; m < tile->count; m++)
+            tile->c[m] += p->block_width;
     }
 }
 
@@ -277,8 +311,7 @@ static void class_compute(const struct pass *p, const struct task *t, const stru
                           const struct axis_class *column, struct tile_run *runs)
 {
     size_t pixels = t->images * row->count * column->count, tiles = size_divide_up(pixels, p->kernel->rows);
-    size_t columns = block_columns(p, t->block), width = tile_width(p->kernel, columns);
-    const float *weights = block_weights(p, t->group, t->block);
+    size_t columns = block_columns(p, t->first_block), width = tile_width(p->kernel, columns);
     struct tile_product product = {.runs = runs,
                                    .run_count = class_runs(p, row, column, width, runs),
                                    .a_step = 1,
@@ -286,8 +319,6 @@ static void class_compute(const struct pass *p, const struct task *t, const stru
                                    .relu = p->relu,
                                    .relu_output = p->relu_output,
                                    .origin = p->origin};
-    if (p->has_bias)
-        product.bias = p->bias + (t->group * p->blocks + t->block) * p->block_width;
     struct walk walk = walk_start(p, row, column);
     struct tile now, next;
     tile_walk(t, &walk, size_cut(pixels, tiles, 1), &next);
@@ -295,9 +326,10 @@ static void class_compute(const struct pass *p, const struct task *t, const stru
         now = next;
         if (tile + 1 < tiles) {
             tile_walk(t, &walk, size_cut(pixels, tiles, tile + 2) - size_cut(pixels, tiles, tile + 1), &next);
-            tile_prefetch(&product, &next, p->depth, columns);
+            prefetch_sources(&product, &next, p->depth);
+            prefetch_targets(&next, 0, columns);
         }
-        p->kernel->product(&product, now.count, columns, now.a, weights, now.c);
+        tile_compute(p, t, &product, &now);
     }
 }
 
@@ -314,8 +346,10 @@ static void task_run(const void *work, size_t index, size_t thread)
 {
     const struct pass *p = work;
     struct task t;
-    t.block = index % p->blocks;
-    index /= p->blocks;
+    size_t groups_of_blocks = size_divide_up(p->blocks, p->task_blocks);
+    t.first_block = index % groups_of_blocks * p->task_blocks;
+    t.last_block = size_min(t.first_block + p->task_blocks, p->blocks);
+    index /= groups_of_blocks;
     t.group = index % p->groups;
     index /= p->groups;
     t.first_row = index % p->bands * p->band_rows;
@@ -324,7 +358,7 @@ static void task_run(const void *work, size_t index, size_t thread)
     t.images = size_min(p->task_images, p->n - t.image);
     t.source = p->from + t.image * p->source.h * p->source.w * p->source.channels + t.group * p->depth;
     t.target = p->to + t.image * p->target.h * p->target.w * p->target.channels + t.group * p->width +
-               t.block * p->block_width;
+               t.first_block * p->block_width;
     task_compute(p, &t, p->runs + thread * p->taps_h * p->taps_w);
 }
 
@@ -347,7 +381,9 @@ static void pass_run(struct pass *p, size_t n, const float *source, const float 
     p->to = target;
     p->pack = pack;
     parallel_for(blocks, threads, block_pack, p);
-    parallel_for(size_divide_up(n, p->task_images) * p->bands * blocks, threads, task_run, p);
+    size_t tasks =
+        size_divide_up(n, p->task_images) * p->bands * p->groups * size_divide_up(p->blocks, p->task_blocks);
+    parallel_for(tasks, threads, task_run, p);
 }
 
 void conv2d_forward(const struct conv2d *g, size_t n, const float *x, const float *weight,
