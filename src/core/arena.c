@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+enum { HUGE_PAGE = 2 * 1024 * 1024 };
 
 size_t arena_round(size_t bytes)
 {
@@ -24,10 +27,13 @@ enum status arena_create(struct arena *arena, size_t bytes, const char *what)
         return STATUS_OK;
     if (bytes > physical_memory()) /* the system would promise it, and kill the process later */
         return status_no_memory(what, bytes);
-    arena->base = aligned_alloc(ARENA_ALIGNMENT, arena_round(bytes));
+    size_t size = arena_round(bytes), alignment = size < HUGE_PAGE ? ARENA_ALIGNMENT : HUGE_PAGE;
+    arena->base = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
     if (!arena->base)
         return status_no_memory(what, bytes);
-    arena->size = arena_round(bytes);
+    arena->size = size;
+    if (alignment == HUGE_PAGE) /* a wish: where it is not granted, all goes on with small ones */
+        madvise(arena->base, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     memset(arena->base, 0, arena->size);
     return STATUS_OK;
 }

@@ -109,11 +109,26 @@ static void test_overdraft_ends_the_program(void **state)
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
+/* Large ones begin where a huge page may. */
+static void test_large(void **state)
+{
+    (void)state;
+    const size_t bytes = 5 * 1024 * 1024 + 64;
+    struct arena arena;
+    assert_int_equal(arena_create(&arena, bytes, "test"), STATUS_OK);
+    const char *slice = arena_alloc(&arena, bytes);
+    assert_int_equal((uintptr_t)slice % (2 * 1024 * 1024), 0);
+    for (size_t i = 0; i < bytes; i += 64)
+        assert_int_equal(slice[i], 0);
+    arena_destroy(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round),
         cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_large),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_counter_tells_what_is_needed),
         cmocka_unit_test(test_too_much_memory_is_told),
