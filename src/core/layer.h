@@ -68,6 +68,9 @@ struct pass {
     uint32_t shard, step;
     const float *parameters; /* the network's parameter array */
     const float *buffers;    /* the network's buffers */
+    const double *sums;      /* of forward_sums, then of backward_sums, of the whole batch, for the layer with
+                                statistics_global that comes next. NULL: this pass has the whole batch */
+    size_t batch;            /* samples that the sums are of */
     float *statistics;       /* parallel to the buffers: forward in training writes what it saw of this shard.
                                 NULL: not wanted */
     float *gradients;        /* parallel to it; backward adds to it. NULL: weight gradients are not wanted */
@@ -171,6 +174,12 @@ struct layer_ops {
     /* Where, after forward, the affine step lies that hands_affine_on leaves to another: mean, scale and bias
      * (3, c). NULL: it has none. */
     const float *(*affine)(const struct layer *layer);
+
+    /* Only of layers with statistics_global, for passes over parts of a batch (pass->sums not NULL): what is
+     * to be summed over the parts before forward, and before backward, 2 * out.c numbers. backward_sums makes
+     * dy whole and adds the parameters' gradients; backward is left with dx. */
+    void (*forward_sums)(const struct layer *layer, const struct pass *pass, double *sums);
+    void (*backward_sums)(const struct layer *layer, const struct pass *pass, double *sums);
 
     /* y from x. */
     void (*forward)(const struct layer *layer, const struct pass *pass);

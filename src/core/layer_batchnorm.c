@@ -25,7 +25,7 @@ static const struct option options[] = {
     {NULL, "shift", OPTION_BOOL, offsetof(struct options, shift), "yes", 0, 0, NULL,
      "add a bias to each channel that is learned, 0 at first"},
     {NULL, "scope", OPTION_CHOICE, offsetof(struct options, scope), "shard", 0, 0, "shard|global",
-     "statistics of each shard alone, or of the whole batch"},
+     "statistics of each shard alone, or of the whole batch, for which all ranks wait at this layer"},
 };
 
 enum { RUNNING_MEAN, RUNNING_VAR };
@@ -95,13 +95,53 @@ static const float *affine(const struct layer *layer)
     return cached(layer, MEAN);
 }
 
+/* Whether the pass has a part of what the statistics are of. */
+static bool has_part(const struct layer *layer, const struct pass *pass)
+{
+    return layer->statistics_global && pass->sums;
+}
+
+/* Values of the whole batch that a channel has. */
+static size_t batch_rows(const struct layer *layer, const struct pass *pass)
+{
+    return pass->batch * layer->in[0].h * layer->in[0].w;
+}
+
+/* Sums of x and of its squares: (2, c). A double has more than twice the digits of a float: what squares lose
+ * in it is less than what the rounding of x has done to its variance. */
+static void forward_sums(const struct layer *layer, const struct pass *pass, double *sums)
+{
+    size_t c = layer->in[0].c, count = rows(layer, pass);
+    double *mean = pass->workspace, *squares = mean + c;
+    batchnorm_moments(count, c, layer->x[0], mean, squares, squares + c, pass->threads);
+    for (size_t i = 0; i < c; i++) {
+        sums[i] = mean[i] * (double)count;
+        sums[c + i] = squares[i] + mean[i] * sums[i];
+    }
+}
+
+/* The whole batch's moments, as batchnorm_moments has them. */
+static void take_sums(const struct layer *layer, const struct pass *pass, double *mean, double *squares)
+{
+    size_t c = layer->in[0].c;
+    for (size_t i = 0; i < c; i++) {
+        mean[i] = pass->sums[i] / (double)batch_rows(layer, pass);
+        squares[i] = pass->sums[c + i] - mean[i] * pass->sums[i];
+        squares[i] = squares[i] < 0 ? 0 : squares[i]; /* a NaN stays one */
+    }
+}
+
 /* The batch's own statistics into the cache, and for the running ones. */
 static void measure(const struct layer *layer, const struct pass *pass)
 {
     const struct options *o = layer->options;
-    size_t c = layer->in[0].c, count = rows(layer, pass);
+    bool part = has_part(layer, pass);
+    size_t c = layer->in[0].c, count = part ? batch_rows(layer, pass) : rows(layer, pass);
     double *mean = pass->workspace, *squares = mean + c;
-    batchnorm_moments(count, c, layer->x[0], mean, squares, squares + c, pass->threads);
+    if (part)
+        take_sums(layer, pass, mean, squares);
+    else
+        batchnorm_moments(count, c, layer->x[0], mean, squares, squares + c, pass->threads);
     for (size_t i = 0; i < c; i++) {
         cached(layer, MEAN)[i] = (float)mean[i];
         cached(layer, INVERSE)[i] = (float)(1 / sqrt(squares[i] / (double)count + o->eps));
@@ -147,21 +187,48 @@ static void forward(const struct layer *layer, const struct pass *pass)
                         pass->threads);
 }
 
+static struct batchnorm_backward backward_of(const struct layer *layer, const struct pass *pass)
+{
+    return (struct batchnorm_backward){
+        .rows = rows(layer, pass),
+        .c = layer->in[0].c,
+        .dy = layer->dy,
+        .more = layer->dy_more,
+        .relu = layer->output_relu_backward ? layer->y : layer->dy_relu,
+        .x = layer->x[0],
+        .mean = cached(layer, MEAN),
+        .inverse = cached(layer, INVERSE),
+        .weight = layer_parameter(layer, pass->parameters, weight_index(layer)),
+        .fixed = !pass->training,
+    };
+}
+
+static void backward_sums(const struct layer *layer, const struct pass *pass, double *sums)
+{
+    struct batchnorm_backward b = backward_of(layer, pass);
+    size_t c = layer->in[0].c;
+    float *dweight = layer_gradient(layer, pass->gradients, weight_index(layer)),
+          *dbias = layer_gradient(layer, pass->gradients, bias_index(layer));
+    batchnorm_sums(&b, sums, pass->workspace, pass->threads);
+    for (size_t i = 0; i < c; i++) {
+        if (dweight)
+            dweight[i] += (float)(sums[c + i] * (double)b.inverse[i]);
+        if (dbias)
+            dbias[i] += (float)sums[i];
+    }
+}
+
 static void backward(const struct layer *layer, const struct pass *pass)
 {
-    struct batchnorm_backward b = {.rows = rows(layer, pass),
-                                   .c = layer->in[0].c,
-                                   .dy = layer->dy,
-                                   .more = layer->dy_more,
-                                   .relu = layer->output_relu_backward ? layer->y : layer->dy_relu,
-                                   .x = layer->x[0],
-                                   .mean = cached(layer, MEAN),
-                                   .inverse = cached(layer, INVERSE),
-                                   .weight = layer_parameter(layer, pass->parameters, weight_index(layer)),
-                                   .fixed = !pass->training};
-    batchnorm_backward(&b, layer->dx[0], layer_gradient(layer, pass->gradients, weight_index(layer)),
-                       layer_gradient(layer, pass->gradients, bias_index(layer)), pass->workspace,
-                       pass->threads);
+    struct batchnorm_backward b = backward_of(layer, pass);
+    float *gradients = pass->gradients;
+    if (has_part(layer, pass)) {
+        b.sums = pass->sums;
+        b.sum_rows = batch_rows(layer, pass);
+        gradients = NULL;
+    }
+    batchnorm_backward(&b, layer->dx[0], layer_gradient(layer, gradients, weight_index(layer)),
+                       layer_gradient(layer, gradients, bias_index(layer)), pass->workspace, pass->threads);
 }
 
 static void update(const struct layer *layer, const float *statistics, size_t shards, float *buffers)
@@ -209,7 +276,8 @@ static void reference(const struct layer *layer, const struct pass *pass, const 
 
 const struct layer_ops layer_batchnorm = {
     .type = "batchnorm",
-    .help = "each channel to mean 0 and variance 1 over the shard; in evaluation with running statistics",
+    .help = "each channel to mean 0 and variance 1 over the shard or the batch; in evaluation with running "
+            "statistics",
     .options_size = sizeof(struct options),
     .options = options,
     .option_count = OPTION_COUNT(options),
@@ -224,6 +292,8 @@ const struct layer_ops layer_batchnorm = {
     .update = update,
     .workspace = workspace,
     .affine = affine,
+    .forward_sums = forward_sums,
+    .backward_sums = backward_sums,
     .forward = forward,
     .backward = backward,
     .reference = reference,

@@ -1,5 +1,6 @@
 #include "core/network.h"
 
+#include "core/kernels/cut.h"
 #include "core/kernels/gemm.h"
 #include "core/network_head.h"
 #include "core/network_sum.h"
@@ -236,6 +237,26 @@ enum status network_bind(struct network *network, size_t batch, bool training, i
     return measure_and_bind(network, batch, training, threads, &bytes, true);
 }
 
+enum status network_twin(struct network *twin, const struct network *network)
+{
+    size_t bytes, layers = network->layer_count * sizeof *network->layers;
+    *twin = *network;
+    twin->parameters = twin->buffers = NULL;
+    twin->parameter_arena = twin->activation_arena = (struct arena){0};
+    twin->layers = malloc(layers);
+    if (!twin->layers)
+        return status_no_memory("layers", layers);
+    memcpy(twin->layers, network->layers, layers);
+    return measure_and_bind(twin, network->batch, true, network->threads, &bytes, true);
+}
+
+void network_twin_destroy(struct network *twin)
+{
+    free(twin->layers);
+    arena_destroy(&twin->activation_arena);
+    *twin = (struct network){0};
+}
+
 enum status network_memory(struct network *network, size_t batch, bool training, int threads, size_t *bytes)
 {
     return measure_and_bind(network, batch, training, threads, bytes, false);
@@ -276,13 +297,35 @@ struct pass network_pass(const struct network *network, size_t n)
                          .threads = network->threads};
 }
 
-void network_forward(const struct network *network, const struct pass *pass)
+void network_forward_part(const struct network *network, const struct pass *pass, size_t first, size_t end)
 {
-    if (network->head.layers)
+    if (first < network->head.layers)
         head_forward(network, pass);
-    for (size_t i = network->head.layers; i < network->layer_count; i++)
+    for (size_t i = size_max(first, network->head.layers); i < end; i++)
         if (!network->layers[i].skip_forward)
             network->layers[i].ops->forward(&network->layers[i], pass);
+}
+
+void network_forward(const struct network *network, const struct pass *pass)
+{
+    network_forward_part(network, pass, 0, network->layer_count);
+}
+
+void network_forward_sums(const struct network *network, const struct pass *pass, size_t i, double *sums)
+{
+    network->layers[i].ops->forward_sums(&network->layers[i], pass, sums);
+}
+
+size_t network_sums(const struct network *network, size_t i)
+{
+    return 2 * network->layers[i].out.c;
+}
+
+size_t network_parameters_from(const struct network *network, size_t i)
+{
+    while (i < network->layer_count && network->layers[i].parameter_count == 0)
+        i++;
+    return i < network->layer_count ? network->layers[i].parameters[0].offset : network->parameter_count;
 }
 
 float *network_logits(const struct network *network)
@@ -332,10 +375,25 @@ static void layer_backward(const struct layer *layer, const struct pass *pass)
     layer->ops->backward(&first, &part);
 }
 
+void network_backward_sums(const struct network *network, const struct pass *pass, size_t i, double *sums)
+{
+    const struct layer *layer = &network->layers[i];
+    struct pass part = *pass;
+    if (layer->frozen)
+        part.gradients = NULL;
+    layer->ops->backward_sums(layer, &part, sums);
+}
+
 void network_backward(const struct network *network, const struct pass *pass, gradient_ready *on_ready,
                       void *user)
 {
-    for (size_t i = network->layer_count - 1; i-- > network->head.layers;) {
+    network_backward_part(network, pass, 0, network->layer_count, on_ready, user);
+}
+
+void network_backward_part(const struct network *network, const struct pass *pass, size_t first, size_t end,
+                           gradient_ready *on_ready, void *user)
+{
+    for (size_t i = size_min(end, network->layer_count - 1); i-- > size_max(first, network->head.layers);) {
         const struct layer *layer = &network->layers[i];
         if (!layer->trainable)
             continue;
@@ -344,13 +402,14 @@ void network_backward(const struct network *network, const struct pass *pass, gr
                 layer_backward(layer, pass);
             add_gradients(layer, pass);
         }
-        if (on_ready && layer->parameter_count) {
-            const struct parameter *first = &layer->parameters[0];
+        bool told = layer->statistics_global && pass->sums; /* by who had it sum up */
+        if (on_ready && layer->parameter_count && !told) {
+            const struct parameter *lowest = &layer->parameters[0];
             const struct parameter *last = &layer->parameters[layer->parameter_count - 1];
-            on_ready(user, first->offset, last->offset + last->count - first->offset);
+            on_ready(user, lowest->offset, last->offset + last->count - lowest->offset);
         }
     }
-    if (network->head.layers == 0)
+    if (first >= network->head.layers)
         return;
     if (network->head.layers > pass->learns_from)
         head_backward(network, pass);

@@ -60,6 +60,13 @@ void network_destroy(struct network *network);
  * called again, it keeps the parameters and buffers and takes the rest anew. */
 enum status network_bind(struct network *network, size_t batch, bool training, int threads);
 
+/* Another place for passes of the same network, so that several may stand half-way at a time: the layers with
+ * memory of their own, bound as those of `network`, which must stay bound, for training. Has neither
+ * parameters nor buffers: passes bring them. network_twin_destroy frees; it does nothing to one that is zero.
+ */
+enum status network_twin(struct network *twin, const struct network *network);
+void network_twin_destroy(struct network *twin);
+
 /* Bytes that such a bind would take for activations, their gradients and workspace. Before bind only: it
  * leaves nothing bound. */
 enum status network_memory(struct network *network, size_t batch, bool training, int threads, size_t *bytes);
@@ -96,6 +103,27 @@ typedef void gradient_ready(void *user, size_t offset, size_t count);
  * pass->learns_from on, to pass->gradients. `on_ready` may be NULL. */
 void network_backward(const struct network *network, const struct pass *pass, gradient_ready *on_ready,
                       void *user);
+
+/* A batch whose parts are passed apart, with layers that want statistics of all of it: such a layer cuts the
+ * pass. Every part goes as far as there, then says what it sums up; with these sums, added up over the parts,
+ * in pass->sums, all go on.
+ *
+ *   forward     layers 0 .. i-1, network_forward_sums(i)                 layers i ..
+ *   backward    layers .. i+1, network_backward_sums(i)                  layers i .. 0
+ *
+ * Layers first .. end-1 in either direction, which are whole passes with 0 and the number of layers. */
+void network_forward_part(const struct network *network, const struct pass *pass, size_t first, size_t end);
+void network_backward_part(const struct network *network, const struct pass *pass, size_t first, size_t end,
+                           gradient_ready *on_ready, void *user);
+
+/* Of layer i; backward's also completes the gradients of its parameters, of which on_ready is not told. How
+ * many numbers. */
+void network_forward_sums(const struct network *network, const struct pass *pass, size_t i, double *sums);
+void network_backward_sums(const struct network *network, const struct pass *pass, size_t i, double *sums);
+size_t network_sums(const struct network *network, size_t i);
+
+/* Where the parameters of layer i and of those behind it begin in the network's array. */
+size_t network_parameters_from(const struct network *network, size_t i);
 
 /* What the last layer was fed with, (batch, outputs), which the caller may change after forward; and the last
  * layer's output from it once more. */

@@ -28,10 +28,10 @@ static void add(const struct tree_sum *sum, float *a, const float *b, size_t cou
         a[i] += b[i];
 }
 
-float *tree_sum_next(struct tree_sum *sum)
+float *tree_sum_next(struct tree_sum *sum, size_t first, size_t count)
 {
     float *next = sum->levels[trailing_ones(sum->added)];
-    memset(next, 0, sum->count * sizeof *next);
+    memset(next + first, 0, count * sizeof *next);
     return next;
 }
 
@@ -44,9 +44,9 @@ static float *merge(const struct tree_sum *sum, size_t first, size_t count)
     return sum->levels[top];
 }
 
-void tree_sum_add(struct tree_sum *sum)
+void tree_sum_add(struct tree_sum *sum, size_t first, size_t count)
 {
-    merge(sum, 0, sum->count);
+    merge(sum, first, count);
     sum->added++;
 }
 

@@ -15,7 +15,9 @@
  *     for every shard        tree_sum_next, into which it is accumulated
  *     but for the last       tree_sum_add
  *     for the last           tree_sum_complete, until the ranges cover the array; tree_sum_reset
- */
+ *
+ * Where all shards have a range of the array before any of them has the next one, each range is a sum of its
+ * own, and the levels serve one after the other. */
 #include <stddef.h>
 
 enum { TREE_SUM_LEVELS_MAX = 33 };
@@ -30,12 +32,12 @@ struct tree_sum {
     int threads;
 };
 
-/* Where the next shard is to be accumulated: an array of zeros, valid until tree_sum_add or tree_sum_reset.
- */
-float *tree_sum_next(struct tree_sum *sum);
+/* Where the next shard is to be accumulated: an array with zeros from `first` on for `count` floats, the
+ * sum's range, valid until tree_sum_add or tree_sum_reset. */
+float *tree_sum_next(struct tree_sum *sum, size_t first, size_t count);
 
-/* The array of tree_sum_next is complete, and is not the last. */
-void tree_sum_add(struct tree_sum *sum);
+/* The range of tree_sum_next is complete, and is not the last shard's. */
+void tree_sum_add(struct tree_sum *sum, size_t first, size_t count);
 
 /* Where the sum of so many shards is going to stand. */
 float *tree_sum_result(const struct tree_sum *sum, size_t shards);

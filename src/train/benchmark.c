@@ -132,7 +132,7 @@ static void time_layers(struct benchmark *b, struct layer_times *times)
     const struct network *network = &b->job->network;
     struct pass pass = network_pass(network, b->job->shard_size);
     pass.training = true;
-    pass.gradients = tree_sum_next(&b->step.sum);
+    pass.gradients = tree_sum_next(&b->step.sum, 0, b->step.sum.count);
     time_head(network, &pass, false, times);
     for (size_t i = network->head.layers; i < network->layer_count; i++)
         time_forward(&network->layers[i], &pass, &times[i]);

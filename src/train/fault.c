@@ -73,7 +73,8 @@ static bool loss_is_finite(const struct step *step, size_t i)
 {
     const struct layer *last = network_last(step->network);
     size_t k = last->out.c;
-    struct labels labels = {step->input.classes + i, step->input.values + i * k};
+    const struct step_input *input = &step->places[step->place_count - 1].input;
+    struct labels labels = {input->classes + i, input->values + i * k};
     return isfinite(
         (float)loss_compute(last->ops->loss, 1, k, last->x[0] + i * k, last->y + i * k, labels, 1, NULL)
             .loss);
@@ -111,7 +112,7 @@ static const float *gradient_of(const struct retry *r, size_t first, size_t coun
     const struct layer *last = network_last(network);
     size_t k = last->out.c;
     struct loss_sum loss;
-    float *gradients = tree_sum_next(&r->step->sum);
+    float *gradients = tree_sum_next(&r->step->sum, 0, r->step->sum.count);
     struct pass pass = step_forward(r->step, r->shard, r->samples, r->number, r->batch, gradients, r->source,
                                     r->user, &loss);
     for (size_t i = 0; i < r->samples.count; i++)

@@ -16,7 +16,9 @@ struct fault {
 };
 
 /* Collective, after step_take was not finite with the same arguments, and before anything else is done with
- * the step. The lowest shard that is not finite is told of, on all ranks alike. */
+ * the step. The lowest shard that is not finite is told of, on all ranks alike. Each shard is looked at
+ * alone, also where layers have statistics of the whole batch, with which one bad sample spoils all the
+ * others. */
 struct fault fault_find(struct step *step, const struct comm *comm, uint64_t number, size_t batch,
                         step_source *source, void *user);
 

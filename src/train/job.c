@@ -98,22 +98,19 @@ static enum status check_images(const struct job *job)
     return STATUS_OK;
 }
 
-/* Statistics are of a shard: what a layer asks for that shards cannot give. */
+/* Statistics are of a shard, or of the batch: what a layer asks for that these cannot give. */
 static enum status check_statistics(const struct job *job)
 {
     for (size_t i = 0; i < job->network.layer_count; i++) {
         const struct layer *layer = &job->network.layers[i];
         const char *where = job->config->network.lines[i].where;
-        if (layer->statistics_over && layer->statistics_over * job->shard_size < 2)
+        size_t samples = layer->statistics_global ? job->batch : job->shard_size;
+        if (layer->statistics_over && layer->statistics_over * samples < 2)
             return status_set(STATUS_USAGE,
-                              "%s: layer `%s`: a shard has one value per channel, of which there are no "
-                              "statistics: take a larger train.batch, or fewer distributed.shards",
-                              where, layer->name);
-        if (layer->statistics_global && job->shards > 1)
-            return status_set(STATUS_USAGE,
-                              "%s: layer `%s`: scope = global needs distributed.shards = 1, here it is %zu: "
-                              "statistics over several shards are not there yet",
-                              where, layer->name, job->shards);
+                              "%s: layer `%s`: a %s has one value per channel, of which there are no "
+                              "statistics: take a larger train.batch%s",
+                              where, layer->name, layer->statistics_global ? "batch" : "shard",
+                              layer->statistics_global ? "" : ", or fewer distributed.shards");
     }
     return STATUS_OK;
 }
@@ -308,6 +305,7 @@ enum tta job_tta(const struct job *job)
 
 enum status job_print(struct job *job)
 {
+    size_t owned = step_shard_size(job->shards, (size_t)job->comm->size); /* by the rank with the most */
     struct summary_run run = {
         .config = job->config,
         .comm = job->comm,
@@ -320,11 +318,13 @@ enum status job_print(struct job *job)
         .batch = job->batch,
         .shards = job->shards,
         .shard_size = job->shard_size,
-        .gradient_arrays = tree_sum_levels(shard_owned(job->shards, (size_t)job->comm->size, 0).count),
+        .places = step_places(&job->network, job->shards, owned),
+        .gradient_arrays = tree_sum_levels(owned),
     };
     enum status status = network_memory(&job->network, job->shard_size, true, job->threads, &run.memory);
     if (status)
         return status;
+    run.memory *= run.places;
     run.read_memory = reader_memory(&job->network, job->shard_size);
     run.window_runs = job->window_runs;
     if (job->has_data && !job->train.images) {

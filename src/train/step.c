@@ -1,10 +1,14 @@
 #include "train/step.h"
 
 #include "core/denormals.h"
+#include "core/kernels/cut.h"
 #include "core/mixup.h"
+#include "dist/fold.h"
 #include "dist/watch.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 size_t step_array_size(const struct network *network)
 {
@@ -16,29 +20,92 @@ size_t step_shard_size(size_t batch, size_t shards)
     return (batch + shards - 1) / shards;
 }
 
+static size_t count_cuts(const struct network *network, size_t shards)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < network->layer_count && shards > 1; i++)
+        count += network->layers[i].statistics_global;
+    return count;
+}
+
+size_t step_places(const struct network *network, size_t shards, size_t owned)
+{
+    return owned > 1 && count_cuts(network, shards) ? owned : 1;
+}
+
+static size_t tail_bytes(const struct network *network)
+{
+    return (STEP_TAIL_COUNT + network->buffer_count) * sizeof(float);
+}
+
+static void take_place(struct step_place *place, size_t outputs, struct arena *arena)
+{
+    size_t batch = place->network->batch;
+    place->own.x = place->network->x;
+    place->own.classes = arena_alloc(arena, batch * sizeof(int32_t));
+    place->own.values = arena_alloc(arena, batch * outputs * sizeof(float));
+    place->others = arena_alloc(arena, batch * sizeof(int32_t));
+    place->tail = arena_alloc(arena, tail_bytes(place->network));
+}
+
+/* Slices the arena, or counts. */
+static void take_memory(struct step *step, struct arena *arena)
+{
+    const struct network *network = step->network;
+    size_t widest = 0, cuts = count_cuts(network, step->settings.shards);
+    for (size_t i = 0; i < tree_sum_levels(step->owned.count); i++)
+        step->sum.levels[i] = arena_alloc(arena, step->sum.count * sizeof(float));
+    for (size_t i = 0; i < step->place_count; i++)
+        take_place(&step->places[i], network_outputs(network), arena);
+    step->cuts = arena_alloc(arena, cuts * sizeof *step->cuts);
+    step->cut_count = step->cuts ? cuts : 0;
+    for (size_t i = 0, cut = 0; cut < cuts; i++)
+        if (network->layers[i].statistics_global) {
+            widest = size_max(widest, network_sums(network, i));
+            if (step->cuts)
+                step->cuts[cut] = i;
+            cut++;
+        }
+    step->sums = arena_alloc(arena, step->place_count * widest * sizeof *step->sums);
+    step->total = arena_alloc(arena, widest * sizeof *step->total);
+}
+
+static enum status allocate(struct step *step)
+{
+    struct arena counter = arena_counter();
+    step->places = calloc(step->place_count, sizeof *step->places);
+    if (!step->places)
+        return status_no_memory("shards", step->place_count * sizeof *step->places);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < step->place_count; i++) {
+        bool own = i + 1 == step->place_count;
+        step->places[i].network = own ? step->network : &step->places[i].twin;
+        if (!own && !status)
+            status = network_twin(&step->places[i].twin, step->network);
+    }
+    if (status)
+        return status;
+    take_memory(step, &counter);
+    status = arena_create(&step->arena, counter.used, "gradients");
+    if (!status)
+        take_memory(step, &step->arena);
+    return status;
+}
+
 enum status step_create(struct step *step, struct network *network, struct optimizer *optimizer,
                         const struct comm *comm, const struct step_settings *settings)
 {
     *step = (struct step){.network = network,
                           .optimizer = optimizer,
+                          .comm = comm,
                           .settings = *settings,
-                          .watch = comm->watch,
                           .owned = shard_owned(settings->shards, (size_t)comm->size, (size_t)comm->rank)};
-    size_t levels = tree_sum_levels(step->owned.count), count = step_array_size(network);
-    size_t outputs = network_outputs(network);
-    size_t bytes = levels * arena_round(count * sizeof(float)) +
-                   2 * arena_round(network->batch * sizeof(int32_t)) +
-                   arena_round(network->batch * outputs * sizeof(float));
-    enum status status = comm_agree(comm, arena_create(&step->arena, bytes, "gradients"));
+    size_t count = step_array_size(network);
+    step->place_count = step_places(network, settings->shards, step->owned.count);
+    step->sum = (struct tree_sum){.count = count, .threads = network->threads};
+    enum status status = comm_agree(comm, allocate(step));
     if (status)
         return status;
-    step->sum = (struct tree_sum){.count = count, .threads = network->threads};
-    for (size_t i = 0; i < levels; i++)
-        step->sum.levels[i] = arena_alloc(&step->arena, count * sizeof(float));
-    step->own.x = network->x;
-    step->own.classes = arena_alloc(&step->arena, network->batch * sizeof(int32_t));
-    step->own.values = arena_alloc(&step->arena, network->batch * outputs * sizeof(float));
-    step->others = arena_alloc(&step->arena, network->batch * sizeof(int32_t));
     return reducer_create(&step->reducer, comm, settings->allreduce, settings->shards, count,
                           settings->bucket, settings->overlap, denormals_flush);
 }
@@ -47,51 +114,89 @@ void step_destroy(struct step *step)
 {
     reducer_destroy(&step->reducer);
     arena_destroy(&step->arena);
+    for (size_t i = 0; i + 1 < step->place_count && step->places; i++)
+        network_twin_destroy(&step->places[i].twin);
+    free(step->places);
     *step = (struct step){0};
 }
 
 /* Of the shard in hand. */
-static struct labels step_labels(const struct step *step)
+static struct labels labels_of(const struct step *step, const struct step_place *place)
 {
-    return (struct labels){step->input.classes,
-                           step->input.values,
+    return (struct labels){place->input.classes,
+                           place->input.values,
                            step->settings.class_weights,
                            step->settings.label_smoothing,
-                           step->settings.mixup > 0 ? step->others : NULL,
-                           step->share};
+                           step->settings.mixup > 0 ? place->others : NULL,
+                           place->share};
 }
 
 /* The samples of the shard in hand. */
-static void blend(struct step *step, size_t shard, uint64_t number, size_t n)
+static void blend(const struct step *step, struct step_place *place, size_t shard, uint64_t number, size_t n)
 {
-    const struct network *network = step->network;
+    const struct network *network = place->network;
     if (step->settings.mixup <= 0)
         return;
-    step->share = mixup_share(step->settings.mixup, step->settings.seed, (uint32_t)shard, (uint32_t)number);
-    mixup_blend(step->input.x, n, shape_count(network->input), step->share, network->threads);
-    mixup_partners(step->input.classes, n, step->others);
+    place->share = mixup_share(step->settings.mixup, step->settings.seed, (uint32_t)shard, (uint32_t)number);
+    mixup_blend(place->input.x, n, shape_count(network->input), place->share, network->threads);
+    mixup_partners(place->input.classes, n, place->others);
+}
+
+static void copy(void *to, const void *from, size_t bytes)
+{
+    if (from && from != to)
+        memcpy(to, from, bytes);
+}
+
+/* Into the place's own memory, since another shard's samples are asked for before this one is done. */
+static void keep_input(struct step_place *place, size_t n)
+{
+    const struct network *network = place->network;
+    copy(place->own.x, place->input.x, n * shape_count(network->input) * sizeof(float));
+    copy(place->own.classes, place->input.classes, n * sizeof(int32_t));
+    copy(place->own.values, place->input.values, n * network_outputs(network) * sizeof(float));
+    place->own.failed = place->input.failed;
+    place->input = place->own;
+}
+
+/* The samples of a shard, and its pass. */
+static void fill_place(struct step *step, struct step_place *place, size_t shard, struct range samples,
+                       uint64_t number, size_t batch, step_source *source, void *user)
+{
+    watch_enter(step->comm->watch, WATCH_READ);
+    place->own.failed = false;
+    place->input = place->own;
+    source(user, samples.first, samples.count, &place->input);
+    if (place->network != step->network)
+        keep_input(place, samples.count);
+    blend(step, place, shard, number, samples.count);
+    network_set_input(place->network, place->input.x);
+    place->pass = network_pass(step->network, samples.count);
+    place->pass.workspace = place->network->workspace;
+    place->pass.training = true;
+    place->pass.seed = step->settings.seed;
+    place->pass.shard = (uint32_t)shard;
+    place->pass.step = (uint32_t)number;
+    place->pass.statistics = place->tail + STEP_TAIL_COUNT;
+    place->pass.batch = batch;
+    watch_enter(step->comm->watch, WATCH_FORWARD);
+}
+
+static struct loss_sum place_loss(const struct step *step, const struct step_place *place)
+{
+    return network_loss(place->network, &place->pass, labels_of(step, place),
+                        1.0f / (float)place->pass.batch);
 }
 
 struct pass step_forward(struct step *step, size_t shard, struct range samples, uint64_t number, size_t batch,
                          float *gradients, step_source *source, void *user, struct loss_sum *loss)
 {
-    struct network *network = step->network;
-    watch_enter(step->watch, WATCH_READ);
-    step->input = step->own;
-    source(user, samples.first, samples.count, &step->input);
-    blend(step, shard, number, samples.count);
-    network_set_input(network, step->input.x);
-    struct pass pass = network_pass(network, samples.count);
-    pass.training = true;
-    pass.seed = step->settings.seed;
-    pass.shard = (uint32_t)shard;
-    pass.step = (uint32_t)number;
-    pass.gradients = gradients;
-    pass.statistics = gradients ? gradients + network->parameter_count + STEP_TAIL_COUNT : NULL;
-    watch_enter(step->watch, WATCH_FORWARD);
-    network_forward(network, &pass);
-    *loss = network_loss(network, &pass, step_labels(step), 1.0f / (float)batch);
-    return pass;
+    struct step_place *place = &step->places[step->place_count - 1];
+    fill_place(step, place, shard, samples, number, batch, source, user);
+    place->pass.gradients = gradients;
+    network_forward(place->network, &place->pass);
+    *loss = place_loss(step, place);
+    return place->pass;
 }
 
 static void write_tail(float *tail, struct loss_sum loss, double weight)
@@ -136,17 +241,24 @@ static void divide_by_weight(const struct step *step, float *gradients, struct l
         gradients[i] *= factor;
 }
 
-/* The last shard's array is complete from `first` to where it was complete before. */
-struct completion {
+/* What a step is about, and how far it is. */
+struct turn {
     struct step *step;
-    size_t complete_from;
+    uint64_t number;
+    size_t batch, learns_from;
+    struct step_votes votes;
+    step_source *source;
+    void *user;
+
+    size_t first, shards; /* of those that the rank owns: worked on at a time */
+    size_t complete_from; /* the last shard's array is complete from here on */
 };
 
-static void complete_from(struct completion *c, size_t first)
+static void complete_from(struct turn *t, size_t first)
 {
-    tree_sum_complete(&c->step->sum, first, c->complete_from - first);
-    reducer_ready(&c->step->reducer, first);
-    c->complete_from = first;
+    tree_sum_complete(&t->step->sum, first, t->complete_from - first);
+    reducer_ready(&t->step->reducer, first);
+    t->complete_from = first;
 }
 
 static void on_ready(void *user, size_t offset, size_t count)
@@ -155,29 +267,136 @@ static void on_ready(void *user, size_t offset, size_t count)
     complete_from(user, offset);
 }
 
-/* One shard of this rank; `completion` NULL: others follow. */
-static void take_shard(struct step *step, size_t index, uint64_t number, size_t batch,
-                       struct step_votes votes, struct completion *completion, step_source *source,
-                       void *user)
+static void open_place(const struct turn *t, struct step_place *place, size_t index)
 {
+    struct step *step = t->step;
     size_t shard = step->owned.first + index;
-    struct range samples = shard_samples(batch, step->settings.shards, shard);
-    float *gradients = tree_sum_next(&step->sum), *tail = gradients + step->network->parameter_count;
+    struct range samples = shard_samples(t->batch, step->settings.shards, shard);
+    memset(place->tail, 0, tail_bytes(step->network));
     if (index == 0)
-        write_votes(tail, votes);
-    if (samples.count > 0) {
-        struct loss_sum loss;
-        struct pass pass = step_forward(step, shard, samples, number, batch, gradients, source, user, &loss);
-        write_tail(tail, loss, loss_weight(samples.count, step_labels(step)));
-        pass.learns_from = optimizer_learns_from(step->optimizer, step->network, number + 1);
-        tail[STEP_TAIL_FAILED] = step->input.failed;
-        watch_enter(step->watch, WATCH_BACKWARD);
-        network_backward(step->network, &pass, completion ? on_ready : NULL, completion);
+        write_votes(place->tail, t->votes);
+    place->pass.n = samples.count;
+    if (samples.count == 0)
+        return;
+    fill_place(step, place, shard, samples, t->number, t->batch, t->source, t->user);
+    place->pass.learns_from = t->learns_from;
+    place->pass.sums = step->cut_count ? step->total : NULL;
+    place->pass.gradients = step->sum.levels[0]; /* wanted; where, is known when backward begins */
+    place->tail[STEP_TAIL_FAILED] = place->input.failed;
+}
+
+/* What a shard sums up for a layer; they lie one after the other. */
+static double *sums_of(const struct step *step, size_t place, size_t layer)
+{
+    return step->sums + place * network_sums(step->network, layer);
+}
+
+static void sum_up(const struct turn *t, size_t layer)
+{
+    size_t count = network_sums(t->step->network, layer);
+    fold_shards(t->step->sums, t->shards, count);
+    memcpy(t->step->total, t->step->sums, count * sizeof *t->step->sums);
+    fold_ranks(t->step->comm, t->step->total, t->step->sums, count);
+}
+
+static void no_sums(const struct step *step, size_t place, size_t layer)
+{
+    memset(sums_of(step, place, layer), 0, network_sums(step->network, layer) * sizeof *step->sums);
+}
+
+/* Up to the cut behind it, or to the end. */
+static void place_forward(const struct turn *t, size_t index, size_t cut)
+{
+    const struct step *step = t->step;
+    struct step_place *place = &step->places[index];
+    bool ends = cut == step->cut_count;
+    size_t first = cut ? step->cuts[cut - 1] : 0, end = ends ? step->network->layer_count : step->cuts[cut];
+    if (cut == 0)
+        open_place(t, place, t->first + index);
+    if (place->pass.n == 0) {
+        if (!ends)
+            no_sums(step, index, end);
+        return;
     }
-    if (completion)
-        complete_from(completion, 0);
+    network_forward_part(place->network, &place->pass, first, end);
+    if (!ends) {
+        network_forward_sums(place->network, &place->pass, end, sums_of(step, index, end));
+        return;
+    }
+    write_tail(place->tail, place_loss(step, place), loss_weight(place->pass.n, labels_of(step, place)));
+}
+
+static void forward(const struct turn *t)
+{
+    for (size_t cut = 0; cut <= t->step->cut_count; cut++) {
+        for (size_t i = 0; i < t->shards; i++)
+            place_forward(t, i, cut);
+        if (cut < t->step->cut_count)
+            sum_up(t, t->step->cuts[cut]);
+    }
+}
+
+/* Whether backward goes through a layer. */
+static bool learns(const struct turn *t, size_t layer)
+{
+    return layer >= t->learns_from && t->step->network->layers[layer].trainable;
+}
+
+/* Down to the cut before it, or to the beginning: gradients offset .. end_offset-1, and the sums there. */
+static void place_backward(struct turn *t, size_t index, size_t cut, size_t offset, size_t end_offset)
+{
+    struct step *step = t->step;
+    struct step_place *place = &step->places[index];
+    bool last = t->first + index + 1 == step->owned.count;
+    size_t before = cut ? step->cuts[cut - 1] : 0, first = cut ? before + 1 : 0,
+           end = cut < step->cut_count ? step->cuts[cut] + 1 : step->network->layer_count;
+    place->pass.gradients = tree_sum_next(&step->sum, offset, end_offset - offset);
+    if (cut == step->cut_count)
+        memcpy(place->pass.gradients + step->network->parameter_count, place->tail,
+               tail_bytes(step->network));
+    if (place->pass.n > 0)
+        network_backward_part(place->network, &place->pass, first, end, last ? on_ready : NULL, t);
+    if (cut && learns(t, before)) {
+        if (place->pass.n > 0)
+            network_backward_sums(place->network, &place->pass, before, sums_of(step, index, before));
+        else
+            no_sums(step, index, before);
+    }
+    if (last)
+        complete_from(t, offset);
     else
-        tree_sum_add(&step->sum);
+        tree_sum_add(&step->sum, offset, end_offset - offset);
+}
+
+static void backward(struct turn *t)
+{
+    struct step *step = t->step;
+    size_t end_offset = step->sum.count;
+    watch_enter(step->comm->watch, WATCH_BACKWARD);
+    for (size_t cut = step->cut_count + 1; cut-- > 0;) {
+        size_t before = cut ? step->cuts[cut - 1] : 0,
+               offset = cut ? network_parameters_from(step->network, before) : 0;
+        for (size_t i = 0; i < t->shards; i++)
+            place_backward(t, i, cut, offset, end_offset);
+        if (t->first + t->shards == step->owned.count)
+            tree_sum_reset(&step->sum);
+        if (cut && learns(t, before))
+            sum_up(t, before);
+        end_offset = offset;
+    }
+}
+
+/* All shards of this rank: one after the other, or, with cuts, together, also where there are none. */
+static void take_shards(struct turn *t)
+{
+    size_t owned = t->step->owned.count;
+    bool together = t->step->cut_count > 0;
+    t->shards = together ? owned : 1;
+    for (size_t i = 0; i < (together ? 1 : owned); i++) {
+        t->first = i;
+        forward(t);
+        backward(t);
+    }
 }
 
 /* A rank without a shard has its votes to give all the same. */
@@ -195,19 +414,23 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
     struct network *network = step->network;
     float *gradients = tree_sum_result(&step->sum, step->owned.count),
           *tail = gradients + network->parameter_count, *statistics = tail + STEP_TAIL_COUNT;
-    struct completion completion = {step, step->sum.count};
-    if (step->watch)
-        watch_phase(step->watch, WATCH_READ, number + 1); /* steps are named from 1 */
+    struct turn turn = {.step = step,
+                        .number = number,
+                        .batch = batch,
+                        .learns_from = optimizer_learns_from(step->optimizer, network, number + 1),
+                        .votes = votes,
+                        .source = source,
+                        .user = user,
+                        .complete_from = step->sum.count};
+    if (step->comm->watch)
+        watch_phase(step->comm->watch, WATCH_READ, number + 1); /* steps are named from 1 */
     reducer_start(&step->reducer, gradients);
-    for (size_t i = 0; i < step->owned.count; i++)
-        take_shard(step, i, number, batch, votes, i + 1 == step->owned.count ? &completion : NULL, source,
-                   user);
     if (step->owned.count == 0)
         take_no_shard(step, votes);
-    tree_sum_reset(&step->sum);
-    watch_enter(step->watch, WATCH_REDUCE);
+    take_shards(&turn);
+    watch_enter(step->comm->watch, WATCH_REDUCE);
     reducer_finish(&step->reducer);
-    watch_enter(step->watch, WATCH_UPDATE);
+    watch_enter(step->comm->watch, WATCH_UPDATE);
     result.loss = read_tail(network, tail);
     if (step->settings.class_weights)
         divide_by_weight(step, gradients, &result.loss);

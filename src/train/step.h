@@ -1,7 +1,18 @@
 #pragma once
 /* One optimizer step: every shard of this rank forward and backward, their gradients summed in a fixed tree
  * and then over the ranks, while backward still computes; then the optimizer. What the ranks must know of
- * each other rides in the tail of the gradient array, so that one reduction carries all. */
+ * each other rides in the tail of the gradient array, so that one reduction carries all.
+ *
+ * The rank's shards come one after the other. But where layers want statistics of the whole batch, and it has
+ * several shards, all of them advance together, from one such layer to the next (core/network.h):
+ *
+ *   shard 0     conv1  |         bn1 relu conv2  |         bn2 ...
+ *   shard 1     conv1  |         bn1 relu conv2  |         bn2 ...
+ *                      sums of all,              sums of all
+ *                      over the ranks too
+ *
+ * so that each needs a place of its own. Backward goes the same way, and sums the gradients from cut to cut.
+ */
 #include "core/network.h"
 #include "core/optimizer.h"
 #include "dist/reducer.h"
@@ -48,20 +59,35 @@ struct step_input {
  * name memory where they are, which is the step's until the next call. Called once per shard. */
 typedef void step_source(void *user, size_t first, size_t n, struct step_input *input);
 
-struct step {
-    struct network *network;     /* borrowed; bound for training with at least the largest shard */
-    struct optimizer *optimizer; /* borrowed */
-    struct step_settings settings;
-    struct range owned;  /* shards that this rank does */
-    struct watch *watch; /* the job's, which is told where the step is; borrowed; NULL: nobody watches */
-
-    struct arena arena;
-    struct tree_sum sum;
-    struct reducer reducer;
+/* Where a shard is worked off. */
+struct step_place {
+    struct network *network; /* the step's, or */
+    struct network twin;
     struct step_input own;   /* memory for a shard: the network's x, labels (network->batch) */
     struct step_input input; /* of the shard in hand */
     int32_t *others;         /* classes of those that its samples are blended with: (network->batch) */
     float share;             /* that they keep of themselves */
+    struct pass pass;        /* n 0: the shard has no samples */
+    float *tail;             /* what it adds to that of the gradient array */
+};
+
+struct step {
+    struct network *network;     /* borrowed; bound for training with at least the largest shard */
+    struct optimizer *optimizer; /* borrowed */
+    const struct comm *comm;     /* borrowed */
+    struct step_settings settings;
+    struct range owned; /* shards that this rank does */
+
+    struct arena arena;
+    struct tree_sum sum;
+    struct reducer reducer;
+    struct step_place *places; /* the last one is the network's own */
+    size_t place_count;
+
+    /* layers that want statistics of the whole batch, where that has several shards */
+    size_t *cuts, cut_count;
+    double *sums;  /* (shards, those of a layer) */
+    double *total; /* of all shards: apart, because a shard that uses it leaves its next sums behind */
 };
 
 /* What one rank asks of all. */
@@ -89,12 +115,16 @@ size_t step_array_size(const struct network *network);
 /* The largest shard of a batch: what the network must be bound for. */
 size_t step_shard_size(size_t batch, size_t shards);
 
+/* How many shards a rank works on at a time: what activations take memory for. */
+size_t step_places(const struct network *network, size_t shards, size_t owned);
+
 /* Collective. Takes step number `number` with a global batch of `batch` samples at learning rate `rate`;
  * `votes` are this rank's. */
 struct step_result step_take(struct step *step, uint64_t number, size_t batch, double rate,
                              struct step_votes votes, step_source *source, void *user);
 
 /* What step `number` does with one shard before gradients are computed: its samples into the network,
- * forward, and the loss with its gradient. `gradients`: step_array_size floats, or NULL. */
+ * forward, and the loss with its gradient; in the last place. Statistics are the shard's, whatever the layers
+ * want. `gradients`: those of the pass, or NULL. */
 struct pass step_forward(struct step *step, size_t shard, struct range samples, uint64_t number, size_t batch,
                          float *gradients, step_source *source, void *user, struct loss_sum *loss);

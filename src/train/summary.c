@@ -344,7 +344,7 @@ static void print_epochs(const struct summary_run *run)
 void summary_print_run(const struct summary_run *run)
 {
     const struct config *c = run->config;
-    char activations[32], arrays[32], copied[32], read[32];
+    char activations[32], arrays[32], copied[32], read[32], places[64] = "";
     double saved = recipe_checkpoint_bytes(c, run->network),
            gradients = sizeof(float) * (double)run->gradient_arrays * (double)run->network->parameter_count;
     log_print("  run           %s, seed %llu, cnn-train %s\n", c->run.name, (unsigned long long)c->run.seed,
@@ -360,9 +360,11 @@ void summary_print_run(const struct summary_run *run)
     }
     print_epochs(run);
     print_optimizer(run);
-    log_print("  memory        %s activations and workspace, %s weights, gradients and optimizer, %s for "
+    if (run->places > 1)
+        snprintf(places, sizeof places, " of %zu shards at a time", run->places);
+    log_print("  memory        %s activations and workspace%s, %s weights, gradients and optimizer, %s for "
               "checkpoints",
-              text_bytes(activations, (double)run->memory), text_bytes(arrays, saved + gradients),
+              text_bytes(activations, (double)run->memory), places, text_bytes(arrays, saved + gradients),
               text_bytes(copied, 2 * saved)); /* the copy, and the file's bytes */
     if (run->train)
         log_print(", %s to read ahead", text_bytes(read, (double)run->read_memory));

@@ -23,7 +23,8 @@ struct summary_run {
     const struct dataset_split *train, *test; /* NULL: none */
     uint64_t steps;                           /* of the run, where there is data */
     size_t batch, shards, shard_size;
-    size_t memory;      /* bytes of activations and workspace */
+    size_t places;      /* shards that a rank works on at a time */
+    size_t memory;      /* bytes of activations and workspace, for all of them */
     size_t read_memory; /* bytes for samples that are read ahead */
     size_t window_runs; /* of the order of samples; 0: all are shuffled together */
     size_t train_slots; /* runs of training images that a rank keeps; 0: all images are in memory */

@@ -29,6 +29,11 @@ static const char softmax_text[] = "c = conv2d filters=5 kernel=3 padding=1\nr =
 static const char norm_text[] =
     "c = conv2d filters=5 kernel=3 padding=1 bias=no\nb = batchnorm momentum=0.3\n"
     "r = relu\nf = flatten\nd = dense units=4\nn = batchnorm scale=no eps=0.5\nout = softmax";
+static const char global_text[] =
+    "c = conv2d filters=5 kernel=3 padding=1 bias=no\nb = batchnorm momentum=0.3 scope=global\nr = relu\n"
+    "o = dropout rate=0.4\ne = conv2d filters=5 kernel=1\nm = batchnorm scope=global shift=no\ns = add "
+    "from=m,o\n"
+    "f = flatten\nd = dense units=4\nn = batchnorm scale=no eps=0.5\nout = softmax";
 static const char linear_text[] = "c = conv2d filters=5 kernel=3 padding=1\nr = relu\nf = flatten\n"
                                   "d = dense units=4\nout = linear";
 
@@ -138,6 +143,7 @@ static void test_tree(void **state)
             compare(softmax_text, shard_counts[s], TREE, OVERLAP_NO, true);
             compare(softmax_text, shard_counts[s], TREE, OVERLAP_YES, true);
             compare(norm_text, shard_counts[s], TREE, OVERLAP_YES, true);
+            compare(global_text, shard_counts[s], TREE, OVERLAP_YES, true);
         }
 }
 
@@ -149,6 +155,7 @@ static void test_ring(void **state)
         compare(softmax_text, shard_counts[s], RING, OVERLAP_YES, false);
         compare(softmax_text, shard_counts[s], MPI, OVERLAP_AUTO, false);
         compare(norm_text, shard_counts[s], RING, OVERLAP_YES, false);
+        compare(global_text, shard_counts[s], RING, OVERLAP_YES, false);
     }
 }
 

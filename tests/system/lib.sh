@@ -109,6 +109,18 @@ find_python()
     return 1
 }
 
+# expect_near A.h5 B.h5 WHAT: every array of /model, by its largest difference over its largest element. With $python, that of find_python.
+# shellcheck disable=SC2154
+expect_near()
+{
+    "$python" - "$1" "$2" <<'PY' || fail "$3: weights differ by more than 1e-4"
+import sys, h5py, numpy
+a, b = (h5py.File(name, "r")["model"] for name in sys.argv[1:3])
+worst = max(abs(a[l][p][()] - b[l][p][()]).max() / abs(a[l][p][()]).max() for l in a for p in a[l])
+sys.exit(not worst <= 1e-4)
+PY
+}
+
 # wait_for SECONDS COMMAND...: until the command succeeds; fails where it has not by then. What another process does is
 # waited for in this way: how long it takes is the machine's affair.
 wait_for()

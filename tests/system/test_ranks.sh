@@ -19,17 +19,6 @@ on()
     expect_exit 0 ranks "$ranks" cnn-train "$@" plain.ini
 }
 
-# expect_near A.h5 B.h5 WHAT: every array of /model, by its largest difference over its largest element.
-expect_near()
-{
-    "$python" - "$1" "$2" <<'PY' || fail "$3: weights differ by more than 1e-4"
-import sys, h5py, numpy
-a, b = (h5py.File(name, "r")["model"] for name in sys.argv[1:3])
-worst = max(abs(a[l][p][()] - b[l][p][()]).max() / abs(a[l][p][()]).max() for l in a for p in a[l])
-sys.exit(not worst <= 1e-4)
-PY
-}
-
 # allreduce = tree: the same bits for every power of two of ranks, for any number of threads, overlapped or not, with dropout.
 tree=(--set distributed.shards=16 --set distributed.allreduce=tree --steps 50)
 expect_exit 0 cnn-train "${tree[@]}" --set run.output=tree-1 plain.ini

@@ -121,6 +121,23 @@ static void test_weight_of_summand(void **state)
     teardown(&f);
 }
 
+/* With statistics of the whole batch one sample spoils all the others; the shard that has it is told of. */
+static void test_global_statistics(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup_text(&f, "c = conv2d filters=3 kernel=3\nb = batchnorm scope=global\nt = tanh\nf = flatten\n"
+                   "d = dense units=2\nout = linear");
+    f.x[6 * 16 + 3] = NAN;
+    struct fault fault = find(&f);
+    assert_false(fault.gradient);
+    assert_string_equal(fault.layer, "c");
+    assert_int_equal(fault.shard, 1);
+    assert_int_equal(fault.sample_count, BATCH / SHARDS);
+    assert_int_equal(fault.samples[0], 4);
+    teardown(&f);
+}
+
 /* Labels so large that the loss overflows while every layer's output is finite. */
 static void test_loss(void **state)
 {
@@ -195,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_input),
         cmocka_unit_test(test_weight),
         cmocka_unit_test(test_weight_of_summand),
+        cmocka_unit_test(test_global_statistics),
         cmocka_unit_test(test_loss),
         cmocka_unit_test(test_gradient),
         cmocka_unit_test(test_text),

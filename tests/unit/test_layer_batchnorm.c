@@ -160,6 +160,76 @@ static void test_one_value(void **state)
     probe_destroy(&p);
 }
 
+/* One pass in parts of 1 and 3 samples, forward or backward: what they sum up, added, is given to each. */
+static void run_in_parts(struct probe *p, bool backward)
+{
+    const struct layer_ops *ops = p->layer.ops;
+    size_t item = p->x_count / 4, width = 2 * p->layer.out.c;
+    double *sums = array_bytes(2 * width * sizeof *sums), *total = array_bytes(width * sizeof *total);
+    void *workspace = array_bytes(ops->workspace(&p->layer, 4, 1));
+    for (size_t step = 0; step < 2; step++) {
+        for (size_t part = 0; part < 2; part++) {
+            struct layer layer = p->layer;
+            struct pass pass = p->pass;
+            pass.n = part ? 3 : 1;
+            pass.batch = 4;
+            pass.sums = total;
+            pass.statistics = p->statistics;
+            pass.gradients = p->gradients;
+            pass.parameters = p->parameters;
+            pass.workspace = workspace;
+            pass.threads = 1;
+            layer.x[0] += part * item;
+            layer.y += part * item;
+            layer.dy += part * item;
+            layer.dx[0] += part * item;
+            if (step == 0)
+                (backward ? ops->backward_sums : ops->forward_sums)(&layer, &pass, sums + part * width);
+            else
+                (backward ? ops->backward : ops->forward)(&layer, &pass);
+        }
+        for (size_t i = 0; i < width && step == 0; i++)
+            total[i] = sums[i] + sums[width + i];
+    }
+    free(workspace);
+    free(total);
+    free(sums);
+}
+
+/* A batch in parts is what it is in one piece, with a mean far from nought too. */
+static void test_parts(void **state)
+{
+    (void)state;
+    struct shape shape = {5, 6, 3};
+    for (int far = 0; far < 2; far++) {
+        struct probe p;
+        probe_create(&p, shape, "a = conv2d filters=3 kernel=1\nprobe = batchnorm scope=global" PROBE_TAIL,
+                     4);
+        for (size_t i = 0; far && i < p.x_count; i++)
+            p.x[0][i] += 1000;
+        probe_forward(&p, 1);
+        probe_backward(&p, 1);
+        double *y = array_doubles(p.y, p.y_count), *dx = array_doubles(p.dx[0], p.x_count),
+               *statistics = array_doubles(p.statistics, p.buffer_count),
+               *gradients = array_doubles(p.gradients, p.parameter_count);
+        memcpy(p.gradients, p.gradients_before, p.parameter_count * sizeof *p.gradients);
+        array_poison(p.y, p.y_count);
+        array_poison(p.dx[0], p.x_count);
+        run_in_parts(&p, false);
+        run_in_parts(&p, true);
+        assert_close("y", p.y, y, p.y_count, far ? 1e-5 : 1e-6);
+        assert_close("dx", p.dx[0], dx, p.x_count, far ? 1e-5 : 1e-6);
+        assert_close("mean", p.statistics, statistics, 3, 1e-6);
+        assert_close("variance", p.statistics + 3, statistics + 3, 3, 1e-6);
+        assert_close("gradients", p.gradients, gradients, p.parameter_count, 1e-6);
+        free(y);
+        free(dx);
+        free(statistics);
+        free(gradients);
+        probe_destroy(&p);
+    }
+}
+
 /* Running statistics begin with mean 0 and variance 1, and take a share of the mean over the shards. */
 static void test_running_statistics(void **state)
 {
@@ -223,11 +293,9 @@ static void test_relu_in_passing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grid),
-        cmocka_unit_test(test_large_mean),
-        cmocka_unit_test(test_one_value),
-        cmocka_unit_test(test_running_statistics),
-        cmocka_unit_test(test_relu_in_passing),
+        cmocka_unit_test(test_grid),      cmocka_unit_test(test_large_mean),
+        cmocka_unit_test(test_one_value), cmocka_unit_test(test_running_statistics),
+        cmocka_unit_test(test_parts),     cmocka_unit_test(test_relu_in_passing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,6 +99,49 @@ static void on_gradient(void *user, size_t offset, size_t count)
     ready->calls++;
 }
 
+/* Cut anywhere, in a place of its own: the same bits, and nothing in the network's own place has changed. */
+static void test_parts(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct network twin;
+    setup(&f, BATCH, 2);
+    size_t count = f.network.parameter_count, layers = f.network.layer_count, outputs = BATCH * CLASSES;
+    float *gradients = array_floats(count), *logits = array_floats(outputs);
+    assert_int_equal(network_twin(&twin, &f.network), STATUS_OK);
+    clear(&f);
+    run(&f, 0, BATCH, true, NULL, NULL);
+    memcpy(logits, network_logits(&f.network), outputs * sizeof *logits);
+    array_fill(twin.x, BATCH * shape_count(image), 21);
+    struct pass pass = network_pass(&f.network, BATCH);
+    pass.training = true;
+    pass.workspace = twin.workspace;
+    pass.gradients = gradients;
+    for (size_t cut = f.network.head.layers; cut < layers; cut++) {
+        size_t from = network_parameters_from(&twin, cut);
+        struct ready ready = {gradients, array_floats(count), count, 0};
+        memset(gradients, 0, count * sizeof *gradients);
+        network_forward_part(&twin, &pass, 0, cut);
+        network_forward_part(&twin, &pass, cut, layers);
+        network_loss(&twin, &pass, (struct labels){.classes = f.classes}, 1.0f / BATCH);
+        network_backward_part(&twin, &pass, cut, layers, on_gradient, &ready);
+        assert_int_equal(ready.end, from);
+        network_backward_part(&twin, &pass, 0, cut, on_gradient, &ready);
+        assert_int_equal(ready.end, 0);
+        assert_same_bits("logits", network_logits(&twin), logits, outputs);
+        assert_same_bits("gradients", gradients, f.gradients, count);
+        free(ready.then);
+    }
+    array_fill(twin.x, BATCH * shape_count(image), 22);
+    network_forward(&twin, &pass);
+    assert_same_bits("the network's own", network_logits(&f.network), logits, outputs);
+    assert_true(memcmp(network_logits(&twin), logits, outputs * sizeof *logits) != 0);
+    network_twin_destroy(&twin);
+    free(gradients);
+    free(logits);
+    teardown(&f);
+}
+
 static void test_gradients_come_from_the_end(void **state)
 {
     (void)state;
@@ -370,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_relus_in_passing),
         cmocka_unit_test(test_relus_that_stay),
         cmocka_unit_test(test_gradients_come_from_the_end),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_parts_add_up),
         cmocka_unit_test(test_room_and_threads_do_not_matter),
         cmocka_unit_test(test_bind_again_keeps_parameters),

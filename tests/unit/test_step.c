@@ -26,6 +26,26 @@ static const double RATE = 0.1;
 static const char softmax_text[] = BODY "out = softmax";
 static const char sigmoid_text[] = BODY "out = sigmoid";
 static const char linear_text[] = BODY "out = linear";
+/* Statistics of the whole batch: of the input, behind a head, in sums and their relus, of single values, of a
+ * layer whose gradient several readers have; without a parameter, and frozen ones. */
+#define G " scope=global"
+static const char *const global_texts[] = {
+    "b = batchnorm" G "\nc = conv2d filters=3 kernel=3\nn = batchnorm scale=no shift=no" G "\n"
+    "t = tanh\nf = flatten\nd = dense units=4\nm = batchnorm eps=0.1" G "\nout = softmax",
+    "h = conv2d filters=2 kernel=3 padding=20\np = maxpool size=9\nc = conv2d filters=3 kernel=3 padding=1\n"
+    "b = batchnorm" G "\nq = relu\ne = conv2d filters=3 kernel=3 padding=1\nn = batchnorm" G "\n"
+    "s = add from=n,q\nu = relu\nf = flatten\nd = dense units=4\nout = softmax",
+    "c = conv2d filters=3 kernel=3\nb = batchnorm shift=no" G "\ne = conv2d from=c filters=3 kernel=1\n"
+    "n = batchnorm" G "\ns = add from=b,n,c\nt = relu\nk = concat from=t,s,c\ng = globalavgpool\n"
+    "d = dense units=4\nout = softmax",
+    "c = conv2d filters=3 kernel=3 frozen=yes\nb = batchnorm frozen=yes" G "\ne = conv2d filters=4 kernel=1\n"
+    "n = batchnorm frozen=yes" G "\nt = relu\nf = flatten\nd = dense units=4\nout = softmax",
+};
+enum { GLOBAL_TEXTS = sizeof global_texts / sizeof *global_texts };
+static const char mixed_text[] =
+    "c = conv2d filters=5 kernel=3\nb = batchnorm" G "\nt = tanh\no = dropout rate=0.4\n"
+    "e = conv2d filters=4 kernel=1\nn = batchnorm\nr = relu\n"
+    "f = flatten\nd = dense units=4\nout = softmax";
 static const char dropout_text[] = "c = conv2d filters=5 kernel=3\nt = tanh\no = dropout rate=0.4\n"
                                    "f = flatten\nd = dense units=4\nout = softmax";
 
@@ -45,7 +65,7 @@ static void setup(struct fixture *f, const char *text, size_t shards, int thread
 {
     *f = (struct fixture){.x = array_floats(BATCH * shape_count(image))};
     const struct optimizer_settings settings = {.momentum = 0.9};
-    const struct comm comm = {.size = 1};
+    static const struct comm comm = {.size = 1};
     network_must_plan(&f->network, image, text);
     assert_int_equal(network_bind(&f->network, step_shard_size(BATCH, shards), true, threads), STATUS_OK);
     network_init(&f->network, 3);
@@ -117,6 +137,41 @@ static void test_shards_do_not_matter(void **state)
         teardown(&one);
         teardown(&many);
     }
+}
+
+/* With statistics of the whole batch a network with batchnorm is the same network however the batch is cut:
+ * loss, gradients and ten steps, running statistics included. */
+static void test_global_statistics(void **state)
+{
+    (void)state;
+    static const size_t shards[] = {2, 3, 4, 7, BATCH, 16}, batches[] = {BATCH, BATCH, 5, 12, 3, 1};
+    enum { BATCHES = sizeof batches / sizeof *batches, STEPS = 10 };
+    for (size_t t = 0; t < GLOBAL_TEXTS; t++)
+        for (size_t s = 0; s < sizeof shards / sizeof *shards; s++) {
+            struct fixture one, many;
+            setup(&one, global_texts[t], 1, 2, 0);
+            setup(&many, global_texts[t], shards[s], 2, 0);
+            size_t count = one.network.parameter_count, buffers = one.network.buffer_count;
+            assert_true((one.network.head.layers > 0) == (t == 1));
+            for (size_t b = 0; b < STEPS; b++) {
+                size_t batch = batches[b % BATCHES];
+                struct step_result truth = take(&one, b, batch, 0.01), result = take(&many, b, batch, 0.01);
+                assert_true(truth.finite && result.finite);
+                assert_near(result.loss.loss, truth.loss.loss);
+                assert_int_equal(result.loss.hits, truth.loss.hits);
+                double *gradients = array_doubles(tree_sum_result(&one.step.sum, 1), count);
+                assert_close("gradients", tree_sum_result(&many.step.sum, shards[s]), gradients, count, 1e-5);
+                free(gradients);
+            }
+            double *weights = array_doubles(one.network.parameters, count),
+                   *running = array_doubles(one.network.buffers, buffers);
+            assert_close("weights", many.network.parameters, weights, count, 1e-5);
+            assert_close("running statistics", many.network.buffers, running, buffers, 1e-5);
+            free(weights);
+            free(running);
+            teardown(&one);
+            teardown(&many);
+        }
 }
 
 /* loss = sum of weighted losses / sum of weights, however the batch is cut: the step moves the weights by
@@ -392,8 +447,8 @@ static void test_dropout(void **state)
 static void test_threads(void **state)
 {
     (void)state;
-    static const char *const texts[] = {softmax_text, dropout_text};
-    for (size_t t = 0; t < 2; t++) {
+    static const char *const texts[] = {softmax_text, dropout_text, mixed_text};
+    for (size_t t = 0; t < 3; t++) {
         struct fixture one;
         setup(&one, texts[t], 5, 1, 1);
         for (uint64_t number = 0; number < 3; number++)
@@ -417,9 +472,10 @@ static void test_allocates_nothing(void **state)
     (void)state;
     if (!allocations_are_counted())
         skip();
-    for (int threads = 1; threads <= 3; threads++) {
+    for (int i = 0; i < 6; i++) {
+        int threads = i / 2 + 1;
         struct fixture f;
-        setup(&f, dropout_text, 5, threads, 1);
+        setup(&f, i % 2 ? dropout_text : mixed_text, 5, threads, 1);
         take(&f, 0, BATCH, RATE);
         allocations_start();
         for (uint64_t number = 1; number < 20; number++)
@@ -435,6 +491,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shards_do_not_matter),
+        cmocka_unit_test(test_global_statistics),
         cmocka_unit_test(test_class_weights),
         cmocka_unit_test(test_batch_without_weight),
         cmocka_unit_test(test_source_is_asked_for_every_sample),

@@ -55,11 +55,11 @@ static void destroy(struct tree_sum *sum)
 static const float *add_up_in(struct tree_sum *sum, size_t first, size_t shards, size_t range)
 {
     for (size_t shard = first; shard < first + shards; shard++) {
-        float *next = tree_sum_next(sum);
+        float *next = tree_sum_next(sum, 0, sum->count);
         for (size_t i = 0; i < sum->count; i++)
             next[i] += value(shard, i);
         if (shard + 1 < first + shards)
-            tree_sum_add(sum);
+            tree_sum_add(sum, 0, sum->count);
     }
     for (size_t end = sum->count, begin; shards && end > 0; end = begin) {
         begin = end > range ? end - range : 0;

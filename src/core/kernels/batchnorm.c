@@ -160,12 +160,26 @@ static void sum_products(const struct batchnorm_backward *b, const struct room *
         }
 }
 
+void batchnorm_sums(const struct batchnorm_backward *b, double *sums, void *workspace, int threads)
+{
+    struct room room = open_room(workspace, b->rows, b->c);
+    sum_products(b, &room, threads);
+    memcpy(sums, room.first, b->c * sizeof *sums);
+    memcpy(sums + b->c, room.second, b->c * sizeof *sums);
+}
+
 void batchnorm_backward(const struct batchnorm_backward *b, float *dx, float *dweight, float *dbias,
                         void *workspace, int threads)
 {
     size_t rows = b->rows, c = b->c, step = piece_rows(c);
     struct room room = open_room(workspace, rows, c);
-    sum_products(b, &room, threads);
+    double count = (double)(b->sums ? b->sum_rows : rows);
+    if (b->sums) {
+        memcpy(room.first, b->sums, c * sizeof *room.first);
+        memcpy(room.second, b->sums + c, c * sizeof *room.second);
+    } else {
+        sum_products(b, &room, threads);
+    }
     for (size_t i = 0; i < c; i++) {
         double inverse = b->inverse[i];
         if (dweight)
@@ -173,8 +187,8 @@ void batchnorm_backward(const struct batchnorm_backward *b, float *dx, float *dw
         if (dbias)
             dbias[i] += (float)room.first[i];
         room.scale[i] = b->weight ? b->inverse[i] * b->weight[i] : b->inverse[i];
-        room.a[i] = b->fixed ? 0 : (float)(room.first[i] / (double)rows);
-        room.b[i] = b->fixed ? 0 : (float)(room.second[i] * inverse * inverse / (double)rows);
+        room.a[i] = b->fixed ? 0 : (float)(room.first[i] / count);
+        room.b[i] = b->fixed ? 0 : (float)(room.second[i] * inverse * inverse / count);
     }
     if (!dx)
         return;

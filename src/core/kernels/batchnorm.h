@@ -24,7 +24,13 @@ struct batchnorm_backward {
                                  becomes 0 where `relu`, a relu's output, is not above 0 */
     const float *x, *mean, *inverse, *weight; /* weight: NULL: 1 */
     bool fixed; /* mean and inverse are given numbers, and not x's own: nothing flows back through them */
+    const double *sums; /* not NULL: dy is whole, and mean and inverse are of `sum_rows` rows, of which x's
+                           are a part; batchnorm_sums of all of them (2, c) */
+    size_t sum_rows;
 };
+
+/* Makes dy whole; sums of dy, and of dy * (x - mean): (2, c). */
+void batchnorm_sums(const struct batchnorm_backward *b, double *sums, void *workspace, int threads);
 
 /* dx (overwritten; may be dy; NULL: not wanted) and the gradients dweight, dbias (added to; NULL: not
  * wanted). Goes through memory twice. */
