@@ -20,13 +20,19 @@ static size_t physical_memory(void)
     return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : SIZE_MAX / 2;
 }
 
+enum status arena_check(size_t bytes, const char *what)
+{
+    return bytes > physical_memory() ? status_no_memory(what, bytes) : STATUS_OK;
+}
+
 enum status arena_create(struct arena *arena, size_t bytes, const char *what)
 {
     *arena = (struct arena){0};
     if (bytes == 0)
         return STATUS_OK;
-    if (bytes > physical_memory()) /* the system would promise it, and kill the process later */
-        return status_no_memory(what, bytes);
+    enum status status = arena_check(bytes, what);
+    if (status)
+        return status;
     size_t size = arena_round(bytes), alignment = size < HUGE_PAGE ? ARENA_ALIGNMENT : HUGE_PAGE;
     arena->base = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
     if (!arena->base)

@@ -1,6 +1,7 @@
 #pragma once
 /* A block of memory taken once and handed out in slices: nothing is freed one by one, nothing is taken in a
- * training step. Slices are aligned for the widest vectors and for cache lines. */
+ * training step. Slices are aligned for the widest vectors and for cache lines. A block of 2 MiB or more
+ * begins where a huge page does, and asks the system for such pages. */
 #include "core/status.h"
 
 #include <stdbool.h>
@@ -16,6 +17,10 @@ struct arena { /* zero-initialised is a valid, empty arena */
 
 /* Bytes that a slice of `bytes` takes: rounded up to the alignment. */
 size_t arena_round(size_t bytes);
+
+/* Fails where the machine does not have so much memory in all: the system would promise it, and kill the
+ * process later. For what several arenas take together; arena_create looks at its own. */
+enum status arena_check(size_t bytes, const char *what);
 
 /* Takes `bytes`, zeroed; `what` names them in the message for want of memory. The arena owns them until
  * arena_destroy. */

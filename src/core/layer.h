@@ -71,7 +71,8 @@ struct pass {
     const double *sums;      /* of forward_sums, then of backward_sums, of the whole batch, for the layer with
                                 statistics_global that comes next. NULL: this pass has the whole batch */
     size_t batch;            /* samples that the sums are of */
-    float *statistics;       /* parallel to the buffers: forward in training writes what it saw of this shard.
+    float *statistics;       /* parallel to the buffers: forward in training writes what it saw of this shard,
+                                or, with statistics_global, of all.
                                 NULL: not wanted */
     float *gradients;        /* parallel to it; backward adds to it. NULL: weight gradients are not wanted */
     void *workspace;         /* as many bytes as `workspace` of the layer asked for; contents undefined */

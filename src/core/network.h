@@ -116,8 +116,9 @@ void network_forward_part(const struct network *network, const struct pass *pass
 void network_backward_part(const struct network *network, const struct pass *pass, size_t first, size_t end,
                            gradient_ready *on_ready, void *user);
 
-/* Of layer i; backward's also completes the gradients of its parameters, of which on_ready is not told. How
- * many numbers. */
+/* What this part sums up for layer i, with statistics_global: (2, c), overwritten; see
+ * core/kernels/batchnorm.h. Backward's also completes the gradients of the layer's parameters, of which
+ * on_ready is not told. network_sums: 2 * c. */
 void network_forward_sums(const struct network *network, const struct pass *pass, size_t i, double *sums);
 void network_backward_sums(const struct network *network, const struct pass *pass, size_t i, double *sums);
 size_t network_sums(const struct network *network, size_t i);

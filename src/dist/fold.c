@@ -20,7 +20,7 @@ void fold_shards(double *numbers, size_t shards, size_t count)
 }
 
 /* Addition does not care for the order of two, so that both have the same bits. */
-static void exchange(const struct comm *comm, int partner, double *numbers, double *scratch, size_t count)
+static void swap_and_add(const struct comm *comm, int partner, double *numbers, double *scratch, size_t count)
 {
     MPI_Sendrecv(numbers, (int)count, MPI_DOUBLE, partner, TAG, scratch, (int)count, MPI_DOUBLE, partner, TAG,
                  comm->world, MPI_STATUS_IGNORE);
@@ -44,7 +44,7 @@ void fold_ranks(const struct comm *comm, double *numbers, double *scratch, size_
         add(numbers, scratch, count);
     }
     for (int apart = 1; apart < paired && !beyond; apart *= 2)
-        exchange(comm, comm->rank ^ apart, numbers, scratch, count);
+        swap_and_add(comm, comm->rank ^ apart, numbers, scratch, count);
     if (stands_in)
         MPI_Send(numbers, (int)count, MPI_DOUBLE, comm->rank + paired, TAG, comm->world);
     if (beyond)

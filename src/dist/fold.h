@@ -9,5 +9,6 @@
  * The sum of none is -0, which added to any x gives the bits of x. */
 void fold_shards(double *numbers, size_t shards, size_t count);
 
-/* Collective: the sum over the ranks of numbers (count), in place. Scratch: (count). */
+/* Collective: the sum over the ranks of numbers (count, at most 2^31 - 1), in place. Scratch: (count). Tells
+ * the watch. */
 void fold_ranks(const struct comm *comm, double *numbers, double *scratch, size_t count);

@@ -18,6 +18,11 @@ struct range shard_samples(size_t batch, size_t shards, size_t shard)
     return shard_range(batch, shards, shard);
 }
 
+size_t shard_most(size_t shards, size_t size)
+{
+    return shards / size + (shards % size > 0);
+}
+
 struct range shard_owned(size_t shards, size_t size, size_t rank)
 {
     return shard_range(shards, size, rank);

@@ -15,5 +15,8 @@ struct range shard_range(size_t count, size_t parts, size_t part);
  * takes. May be empty. */
 struct range shard_samples(size_t batch, size_t shards, size_t shard);
 
+/* How many the rank with the most owns. */
+size_t shard_most(size_t shards, size_t size);
+
 /* Shards that rank `rank` of `size` owns. May be empty. */
 struct range shard_owned(size_t shards, size_t size, size_t rank);

@@ -46,7 +46,8 @@ float *tree_sum_result(const struct tree_sum *sum, size_t shards);
  * in the result from now on. No range twice. */
 void tree_sum_complete(struct tree_sum *sum, size_t first, size_t count);
 
-/* Every range is complete: a new sum begins; the result stays until tree_sum_next. */
+/* Every range is complete: a new sum begins; the result stays until tree_sum_next of the same
+ * range. */
 void tree_sum_reset(struct tree_sum *sum);
 
 /* The sum of no shard, in the result of none: -0 everywhere, which added to any x gives the bits of x, also

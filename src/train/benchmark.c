@@ -4,6 +4,7 @@
 #include "core/kernels/isa.h"
 #include "core/kernels/peak.h"
 #include "core/log.h"
+#include "core/median.h"
 #include "core/network_head.h"
 #include "core/random.h"
 #include "core/text.h"
@@ -31,24 +32,14 @@ struct benchmark {
     struct layer_times *medians; /* (layer_count) */
 };
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, compare_doubles);
-    return values[count / 2];
-}
-
-/* The batch lies in the network already; only the labels are handed over. */
+/* Every shard gets the same random batch. */
 static void random_source(void *user, size_t first, size_t n, struct step_input *input)
 {
     const struct benchmark *b = user;
     size_t outputs = network_outputs(&b->job->network);
     (void)first;
+    if (input->x != b->job->network.x)
+        memcpy(input->x, b->job->network.x, n * shape_count(b->job->network.input) * sizeof *input->x);
     memcpy(input->classes, b->classes, n * sizeof *b->classes);
     memcpy(input->values, b->values, n * outputs * sizeof *b->values);
 }

@@ -305,7 +305,7 @@ enum tta job_tta(const struct job *job)
 
 enum status job_print(struct job *job)
 {
-    size_t owned = step_shard_size(job->shards, (size_t)job->comm->size); /* by the rank with the most */
+    size_t owned = shard_most(job->shards, (size_t)job->comm->size);
     struct summary_run run = {
         .config = job->config,
         .comm = job->comm,

@@ -76,7 +76,8 @@ static enum status allocate(struct step *step)
     step->places = calloc(step->place_count, sizeof *step->places);
     if (!step->places)
         return status_no_memory("shards", step->place_count * sizeof *step->places);
-    enum status status = STATUS_OK;
+    enum status status =
+        arena_check(step->place_count * step->network->activation_arena.size, "the shards' activations");
     for (size_t i = 0; i < step->place_count; i++) {
         bool own = i + 1 == step->place_count;
         step->places[i].network = own ? step->network : &step->places[i].twin;

@@ -234,7 +234,7 @@ static void print_shard_range(struct range range)
 /* Who has which shards; where ranks are many, how many each. */
 static void print_shards(const struct summary_run *run)
 {
-    size_t ranks = (size_t)run->comm->size, most = (run->shards + ranks - 1) / ranks;
+    size_t ranks = (size_t)run->comm->size, most = shard_most(run->shards, ranks);
     log_print("  shards        ");
     if (run->shards < ranks)
         log_print(

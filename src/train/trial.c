@@ -1,22 +1,10 @@
 #include "train/trial.h"
 
-#include <stdlib.h>
+#include "core/median.h"
 
 bool trial_is_first(const struct trial *t)
 {
     return t->decided ? t->first : t->steps / TRIAL_BLOCK % 2 == 0;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double times[TRIAL_TIMES])
-{
-    qsort(times, TRIAL_TIMES, sizeof *times, compare_doubles);
-    return times[TRIAL_TIMES / 2];
 }
 
 void trial_note(struct trial *t, double seconds)
@@ -28,6 +16,6 @@ void trial_note(struct trial *t, double seconds)
         t->times[trial_is_first(t)][pair * (TRIAL_BLOCK - TRIAL_SKIPPED) + within - TRIAL_SKIPPED] = seconds;
     if (++t->steps < TRIAL_BLOCK * TRIAL_BLOCKS)
         return;
-    t->first = median(t->times[true]) <= median(t->times[false]);
+    t->first = median(t->times[true], TRIAL_TIMES) <= median(t->times[false], TRIAL_TIMES);
     t->decided = true;
 }

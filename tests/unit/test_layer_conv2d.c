@@ -74,6 +74,9 @@ static const struct row {
     {2, 33, 29, 9, 65, 1, 3, 3, 2, 2, 1, 1, 1, 1, "no"},
     /* blocks of 32 channels in groups, whole and not */
     {2, 9, 8, 66, 130, 2, 3, 3, 1, 1, 1, 1, SAME, SAME, "yes"},
+    {2, 5, 7, 17, 95, 1, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
+    {2, 6, 7, 8, 190, 2, 1, 1, 2, 2, 1, 1, 0, 0, "yes"},
+    {1, 5, 4, 95, 9, 1, 3, 3, 1, 1, 1, 1, 1, 1, "yes"},
     {3, 7, 7, 128, 64, 1, 3, 3, 1, 1, 1, 1, 1, 1, "yes"},
     {2, 10, 6, 40, 35, 1, 1, 1, 2, 2, 1, 1, 1, 0, "yes"},
     /* tiles of 4x4 outputs: whole, more than the image, cut on both sides, several chunks of them */

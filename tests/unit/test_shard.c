@@ -109,10 +109,25 @@ static void test_powers_of_two(void **state)
             }
 }
 
+static void test_most(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size <= PARTS_MAX; size++)
+        for (size_t shards = 0; shards <= COUNT_MAX; shards++) {
+            size_t most = 0;
+            for (size_t rank = 0; rank < size; rank++) {
+                size_t owned = shard_owned(shards, size, rank).count;
+                most = owned > most ? owned : most;
+            }
+            assert_int_equal(shard_most(shards, size), most);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small),
+        cmocka_unit_test(test_most),
         cmocka_unit_test(test_formula),
         cmocka_unit_test(test_huge_counts),
         cmocka_unit_test(test_many_parts),

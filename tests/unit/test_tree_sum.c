@@ -122,6 +122,25 @@ static void test_order(void **state)
         }
 }
 
+/* Likewise, but all shards have a range, of the last floats first, before any has the next one. */
+static const float *add_up_range_by_range(struct tree_sum *sum, size_t shards, size_t range)
+{
+    for (size_t end = sum->count, begin; end > 0; end = begin) {
+        begin = end > range ? end - range : 0;
+        for (size_t shard = 0; shard < shards; shard++) {
+            float *next = tree_sum_next(sum, begin, end - begin);
+            for (size_t i = begin; i < end; i++)
+                next[i] += value(shard, i);
+            if (shard + 1 < shards)
+                tree_sum_add(sum, begin, end - begin);
+            else
+                tree_sum_complete(sum, begin, end - begin);
+        }
+        tree_sum_reset(sum);
+    }
+    return tree_sum_result(sum, shards);
+}
+
 static void test_ranges(void **state)
 {
     (void)state;
@@ -131,6 +150,8 @@ static void test_ranges(void **state)
             struct tree_sum whole = create(shards, COUNT_MAX, 1), parts = create(shards, COUNT_MAX, 1);
             assert_same_bits("sum", add_up_in(&parts, 0, shards, ranges[r]), add_up(&whole, 0, shards),
                              COUNT_MAX);
+            assert_same_bits("range by range", add_up_range_by_range(&parts, shards, ranges[r]),
+                             tree_sum_result(&whole, shards), COUNT_MAX);
             destroy(&whole);
             destroy(&parts);
         }

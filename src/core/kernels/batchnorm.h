@@ -33,6 +33,7 @@ struct batchnorm_backward {
 void batchnorm_sums(const struct batchnorm_backward *b, double *sums, void *workspace, int threads);
 
 /* dx (overwritten; may be dy; NULL: not wanted) and the gradients dweight, dbias (added to; NULL: not
- * wanted). Goes through memory twice. */
+ * wanted). Goes through memory twice; once with `sums`, which are of more than this part, so that dweight and
+ * dbias must be NULL. */
 void batchnorm_backward(const struct batchnorm_backward *b, float *dx, float *dweight, float *dbias,
                         void *workspace, int threads);

@@ -62,7 +62,14 @@ static void forward_task(const void *work, size_t task, size_t thread)
 static void large_forward(size_t n, size_t in, size_t out, const float *x, const float *weight,
                           const float *bias, float *y, int threads)
 {
-    struct large g = {n, in, out, size_divide_up(out, OUTS), x, weight, bias, y};
+    struct large g = {.n = n,
+                      .in = in,
+                      .out = out,
+                      .columns = size_divide_up(out, OUTS),
+                      .from = x,
+                      .weight = weight,
+                      .bias = bias,
+                      .to = y};
     parallel_for(size_divide_up(n, ROWS) * g.columns, threads, forward_task, &g);
 }
 
@@ -92,7 +99,13 @@ static void backward_input_task(const void *work, size_t task, size_t thread)
 static void large_backward_input(size_t n, size_t in, size_t out, const float *dy, const float *weight,
                                  float *dx, int threads)
 {
-    struct large g = {n, in, out, size_divide_up(in, INS), dy, weight, NULL, dx};
+    struct large g = {.n = n,
+                      .in = in,
+                      .out = out,
+                      .columns = size_divide_up(in, INS),
+                      .from = dy,
+                      .weight = weight,
+                      .to = dx};
     parallel_for(size_divide_up(n, ROWS) * g.columns, threads, backward_input_task, &g);
 }
 

@@ -6,7 +6,8 @@
 /* Task `index` of `work`; `thread` numbers who does it, 0 .. threads-1. */
 typedef void parallel_task(const void *work, size_t index, size_t thread);
 
-/* All tasks 0 .. count-1: every thread does a contiguous part of them, in order, so that what is cut by
- * images finds an image's data in the cache of the core that wrote them; who is through helps the others. One
- * thread is the caller itself, at no cost: that is how a kernel runs within another's task. */
+/* All tasks 0 .. count-1: every thread begins with a contiguous part of them (of more than 128 threads, some
+ * share one), so that what is cut by images finds an image's data in the cache of the core that wrote them;
+ * who is through helps the others. One thread, or one task, is the caller itself, at no cost: that is how a
+ * kernel runs within another's task. */
 void parallel_for(size_t count, int threads, parallel_task *task, const void *work);
