@@ -2,7 +2,6 @@
 
 #include "core/denormals.h"
 #include "core/kernels/cut.h"
-#include "core/mixup.h"
 #include "dist/fold.h"
 #include "dist/watch.h"
 
@@ -10,14 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+static size_t tail_size(const struct network *network)
+{
+    return STEP_TAIL_COUNT + network->buffer_count;
+}
+
 size_t step_array_size(const struct network *network)
 {
-    return network->parameter_count + STEP_TAIL_COUNT + network->buffer_count;
+    return network->parameter_count + tail_size(network);
 }
 
 size_t step_shard_size(size_t batch, size_t shards)
 {
-    return (batch + shards - 1) / shards;
+    return size_divide_up(batch, shards);
 }
 
 static size_t count_cuts(const struct network *network, size_t shards)
@@ -33,21 +37,6 @@ size_t step_places(const struct network *network, size_t shards, size_t owned)
     return owned > 1 && count_cuts(network, shards) ? owned : 1;
 }
 
-static size_t tail_bytes(const struct network *network)
-{
-    return (STEP_TAIL_COUNT + network->buffer_count) * sizeof(float);
-}
-
-static void take_place(struct step_place *place, size_t outputs, struct arena *arena)
-{
-    size_t batch = place->network->batch;
-    place->own.x = place->network->x;
-    place->own.classes = arena_alloc(arena, batch * sizeof(int32_t));
-    place->own.values = arena_alloc(arena, batch * outputs * sizeof(float));
-    place->others = arena_alloc(arena, batch * sizeof(int32_t));
-    place->tail = arena_alloc(arena, tail_bytes(place->network));
-}
-
 /* Slices the arena, or counts. */
 static void take_memory(struct step *step, struct arena *arena)
 {
@@ -56,7 +45,7 @@ static void take_memory(struct step *step, struct arena *arena)
     for (size_t i = 0; i < tree_sum_levels(step->owned.count); i++)
         step->sum.levels[i] = arena_alloc(arena, step->sum.count * sizeof(float));
     for (size_t i = 0; i < step->place_count; i++)
-        take_place(&step->places[i], network_outputs(network), arena);
+        step_place_take(&step->places[i], tail_size(network), arena);
     step->cuts = arena_alloc(arena, cuts * sizeof *step->cuts);
     step->cut_count = step->cuts ? cuts : 0;
     for (size_t i = 0, cut = 0; cut < cuts; i++)
@@ -121,82 +110,14 @@ void step_destroy(struct step *step)
     *step = (struct step){0};
 }
 
-/* Of the shard in hand. */
-static struct labels labels_of(const struct step *step, const struct step_place *place)
-{
-    return (struct labels){place->input.classes,
-                           place->input.values,
-                           step->settings.class_weights,
-                           step->settings.label_smoothing,
-                           step->settings.mixup > 0 ? place->others : NULL,
-                           place->share};
-}
-
-/* The samples of the shard in hand. */
-static void blend(const struct step *step, struct step_place *place, size_t shard, uint64_t number, size_t n)
-{
-    const struct network *network = place->network;
-    if (step->settings.mixup <= 0)
-        return;
-    place->share = mixup_share(step->settings.mixup, step->settings.seed, (uint32_t)shard, (uint32_t)number);
-    mixup_blend(place->input.x, n, shape_count(network->input), place->share, network->threads);
-    mixup_partners(place->input.classes, n, place->others);
-}
-
-static void copy(void *to, const void *from, size_t bytes)
-{
-    if (from && from != to)
-        memcpy(to, from, bytes);
-}
-
-/* Into the place's own memory, since another shard's samples are asked for before this one is done. */
-static void keep_input(struct step_place *place, size_t n)
-{
-    const struct network *network = place->network;
-    copy(place->own.x, place->input.x, n * shape_count(network->input) * sizeof(float));
-    copy(place->own.classes, place->input.classes, n * sizeof(int32_t));
-    copy(place->own.values, place->input.values, n * network_outputs(network) * sizeof(float));
-    place->own.failed = place->input.failed;
-    place->input = place->own;
-}
-
-/* The samples of a shard, and its pass. */
-static void fill_place(struct step *step, struct step_place *place, size_t shard, struct range samples,
-                       uint64_t number, size_t batch, step_source *source, void *user)
-{
-    watch_enter(step->comm->watch, WATCH_READ);
-    place->own.failed = false;
-    place->input = place->own;
-    source(user, samples.first, samples.count, &place->input);
-    if (place->network != step->network)
-        keep_input(place, samples.count);
-    blend(step, place, shard, number, samples.count);
-    network_set_input(place->network, place->input.x);
-    place->pass = network_pass(step->network, samples.count);
-    place->pass.workspace = place->network->workspace;
-    place->pass.training = true;
-    place->pass.seed = step->settings.seed;
-    place->pass.shard = (uint32_t)shard;
-    place->pass.step = (uint32_t)number;
-    place->pass.statistics = place->tail + STEP_TAIL_COUNT;
-    place->pass.batch = batch;
-    watch_enter(step->comm->watch, WATCH_FORWARD);
-}
-
-static struct loss_sum place_loss(const struct step *step, const struct step_place *place)
-{
-    return network_loss(place->network, &place->pass, labels_of(step, place),
-                        1.0f / (float)place->pass.batch);
-}
-
 struct pass step_forward(struct step *step, size_t shard, struct range samples, uint64_t number, size_t batch,
                          float *gradients, step_source *source, void *user, struct loss_sum *loss)
 {
     struct step_place *place = &step->places[step->place_count - 1];
-    fill_place(step, place, shard, samples, number, batch, source, user);
+    step_place_fill(step, place, shard, samples, number, batch, source, user);
     place->pass.gradients = gradients;
     network_forward(place->network, &place->pass);
-    *loss = place_loss(step, place);
+    *loss = step_place_loss(step, place);
     return place->pass;
 }
 
@@ -273,13 +194,13 @@ static void open_place(const struct turn *t, struct step_place *place, size_t in
     struct step *step = t->step;
     size_t shard = step->owned.first + index;
     struct range samples = shard_samples(t->batch, step->settings.shards, shard);
-    memset(place->tail, 0, tail_bytes(step->network));
+    memset(place->tail, 0, tail_size(step->network) * sizeof *place->tail);
     if (index == 0)
         write_votes(place->tail, t->votes);
     place->pass.n = samples.count;
     if (samples.count == 0)
         return;
-    fill_place(step, place, shard, samples, t->number, t->batch, t->source, t->user);
+    step_place_fill(step, place, shard, samples, t->number, t->batch, t->source, t->user);
     place->pass.learns_from = t->learns_from;
     place->pass.sums = step->cut_count ? step->total : NULL;
     place->pass.gradients = step->sum.levels[0]; /* wanted; where, is known when backward begins */
@@ -324,7 +245,8 @@ static void place_forward(const struct turn *t, size_t index, size_t cut)
         network_forward_sums(place->network, &place->pass, end, sums_of(step, index, end));
         return;
     }
-    write_tail(place->tail, place_loss(step, place), loss_weight(place->pass.n, labels_of(step, place)));
+    write_tail(place->tail, step_place_loss(step, place),
+               loss_weight(place->pass.n, step_place_labels(step, place)));
 }
 
 static void forward(const struct turn *t)
@@ -354,7 +276,7 @@ static void place_backward(struct turn *t, size_t index, size_t cut, size_t offs
     place->pass.gradients = tree_sum_next(&step->sum, offset, end_offset - offset);
     if (cut == step->cut_count)
         memcpy(place->pass.gradients + step->network->parameter_count, place->tail,
-               tail_bytes(step->network));
+               tail_size(step->network) * sizeof *place->tail);
     if (place->pass.n > 0)
         network_backward_part(place->network, &place->pass, first, end, last ? on_ready : NULL, t);
     if (cut && learns(t, before)) {

@@ -11,13 +11,15 @@
  *                      sums of all,              sums of all
  *                      over the ranks too
  *
- * so that each needs a place of its own. Backward goes the same way, and sums the gradients from cut to cut.
+ * so that each needs a place of its own (train/step_place.h). Backward goes the same way, and sums the
+ * gradients from cut to cut.
  */
 #include "core/network.h"
 #include "core/optimizer.h"
 #include "dist/reducer.h"
 #include "dist/shard.h"
 #include "dist/tree_sum.h"
+#include "train/step_place.h"
 
 /* Behind the gradients, as floats: sums over the batch. Behind these the shards' statistics, as many as the
  * network has buffers. */
@@ -45,30 +47,6 @@ struct step_settings {
     double mixup;          /* alpha of core/mixup.h; 0: samples are not blended; else class_weights NULL */
     float label_smoothing; /* as struct labels has them */
     const float *class_weights; /* (outputs), borrowed; NULL: all 1 */
-};
-
-/* Samples for a step: x (n, h, w, c), classes (n) or values (n, outputs). */
-struct step_input {
-    float *x;
-    int32_t *classes;
-    float *values;
-    bool failed; /* there are none: x may be anything, and all ranks are told */
-};
-
-/* Gives the samples first .. first+n-1 of the step's batch: fills the memory that `input` names, or has it
- * name memory where they are, which is the step's until the next call. Called once per shard. */
-typedef void step_source(void *user, size_t first, size_t n, struct step_input *input);
-
-/* Where a shard is worked off. */
-struct step_place {
-    struct network *network; /* the step's, or */
-    struct network twin;
-    struct step_input own;   /* memory for a shard: the network's x, labels (network->batch) */
-    struct step_input input; /* of the shard in hand */
-    int32_t *others;         /* classes of those that its samples are blended with: (network->batch) */
-    float share;             /* that they keep of themselves */
-    struct pass pass;        /* n 0: the shard has no samples */
-    float *tail;             /* what it adds to that of the gradient array */
 };
 
 struct step {
