@@ -10,7 +10,7 @@
 enum {
     CHUNK_PIXELS = 128,      /* output pixels at one go, so that they stay in the first-level cache */
     TASKS = 16,              /* wanted */
-    TASK_BYTES = 256 * 1024, /* of sums that a task adds to: a quarter of a cache of 1 MiB */
+    TASK_BYTES = 512 * 1024, /* of sums that a task adds to: half a cache of 1 MiB */
     FETCH_LINES = 16,        /* of the next chunk, asked for at each product */
     LINE_FLOATS = 16,        /* of a cache line */
     UNIT_CHANNELS = 16,      /* input channels that are handed over at a time */
