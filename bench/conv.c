@@ -1,12 +1,13 @@
 /* Speed of single convolutions: ours, oneDNN's (where it was found), and those by im2col and OpenBLAS.
  *
- *     bench_conv [--threads N] [--repeats N] [--ours] [--direct] [PART]      only shapes whose line begins
- * with PART
+ *     bench_conv [--threads N] [--repeats N] [--ours] [--direct] [--pass y|dx|dw] [PART]
+ *                                                                only shapes whose line begins with PART
  *
  * GFLOP/s count two operations per multiply-add of the formula, padding included, the best of several runs,
  * in the thread's own time where there is one; behind ours its share of the peak, which a loop in registers
  * measures before every shape (the most so far). Shapes are those of the networks in configs/bench, and a
  * grid. */
+#include "core/arena.h"
 #include "core/kernels/conv2d_winograd.h"
 #include "core/kernels/gemm.h"
 #include "core/kernels/isa.h"
@@ -74,12 +75,11 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static float *floats(size_t count)
+/* In an arena, as in training: memory in large pages. */
+static float *floats(struct arena *arena, size_t count)
 {
-    float *memory = aligned_alloc(64, (count * sizeof *memory + 63) / 64 * 64);
-    if (!memory)
-        abort();
-    for (size_t i = 0; i < count; i++)
+    float *memory = arena_alloc(arena, count * sizeof *memory);
+    for (size_t i = 0; memory && i < count; i++)
         memory[i] = (float)(i % 17) * 1e-3f;
     return memory;
 }
@@ -91,6 +91,7 @@ struct work {
     float *x, *y, *dx, *dy, *weight, *dweight, *bias, *dbias;
     void *workspace;
     struct onednn *onednn;
+    struct arena arena;
 };
 
 static void our_pass(struct work *w, int pass)
@@ -133,6 +134,23 @@ static double best_seconds(struct work *w, void (*run)(struct work *w, int pass)
     return best;
 }
 
+static void work_floats(struct work *w)
+{
+    const struct conv2d *g = &w->g;
+    size_t in = w->n * g->h.in * g->w.in * g->c, out = w->n * g->h.out * g->w.out * g->oc,
+           weights = g->c * g->oc * g->h.kernel * g->w.kernel, ours = conv2d_workspace(g, w->n, w->threads),
+           theirs = im2col_workspace(g, w->n, w->threads);
+    w->x = floats(&w->arena, in);
+    w->dx = floats(&w->arena, in);
+    w->y = floats(&w->arena, out);
+    w->dy = floats(&w->arena, out);
+    w->weight = floats(&w->arena, weights);
+    w->dweight = floats(&w->arena, weights);
+    w->bias = floats(&w->arena, g->oc);
+    w->dbias = floats(&w->arena, g->oc);
+    w->workspace = floats(&w->arena, (ours > theirs ? ours : theirs) / sizeof(float));
+}
+
 static struct work work_create(const struct shape *s, const struct tile_kernel *kernel, int threads,
                                bool winograd, double *flop)
 {
@@ -151,25 +169,13 @@ static struct work work_create(const struct shape *s, const struct tile_kernel *
     w.n = image > RUN_FLOP ? 1 : (size_t)(RUN_FLOP / image);
     w.n = w.n > BATCH_MAX ? BATCH_MAX : w.n;
     *flop = image * (double)w.n;
-    w.x = floats(w.n * s->size * s->size * s->c);
-    w.dx = floats(w.n * s->size * s->size * s->c);
-    w.y = floats(w.n * out * s->oc);
-    w.dy = floats(w.n * out * s->oc);
-    w.weight = floats(weights);
-    w.dweight = floats(weights);
-    w.bias = floats(s->oc);
-    w.dbias = floats(s->oc);
-    size_t ours = conv2d_workspace(&w.g, w.n, threads), theirs = im2col_workspace(&w.g, w.n, threads);
-    w.workspace = floats((ours > theirs ? ours : theirs) / sizeof(float));
+    w.arena = arena_counter();
+    work_floats(&w);
+    size_t bytes = w.arena.used;
+    if (arena_create(&w.arena, bytes, "a convolution"))
+        abort();
+    work_floats(&w);
     return w;
-}
-
-static void work_destroy(struct work *w)
-{
-    float *const arrays[] = {w->x,       w->y,    w->dx,    w->dy,       w->weight,
-                             w->dweight, w->bias, w->dbias, w->workspace};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        free(arrays[i]);
 }
 
 static void measure_onednn(struct work *w, double flop, int repeats)
@@ -184,9 +190,18 @@ static void measure_onednn(struct work *w, double flop, int repeats)
     }
 }
 
+static int pass_number(const char *name)
+{
+    static const char *const names[PASSES] = {"y", "dx", "dw"};
+    for (int pass = 0; pass < PASSES; pass++)
+        if (!strcmp(name, names[pass]))
+            return pass;
+    return PASSES;
+}
+
 int main(int argc, char **argv)
 {
-    int threads = 1, repeats = 5;
+    int threads = 1, repeats = 5, only = -1;
     bool ours_only = false, winograd = true;
     const char *part = "";
     for (int i = 1; i < argc; i++) {
@@ -196,14 +211,18 @@ int main(int argc, char **argv)
             repeats = atoi(argv[++i]);
         else if (!strcmp(argv[i], "--ours"))
             ours_only = true;
+        else if (!strcmp(argv[i], "--pass") && i + 1 < argc)
+            only = pass_number(argv[++i]);
         else if (!strcmp(argv[i], "--direct"))
             winograd = false;
         else
             part = argv[i];
     }
     const struct tile_kernel *kernel = isa_choose();
-    if (!kernel || threads < 1 || repeats < 1) {
-        fprintf(stderr, "usage: bench_conv [--threads N] [--repeats N] [--ours] [PART]\n");
+    if (!kernel || threads < 1 || repeats < 1 || only == PASSES) {
+        fprintf(
+            stderr,
+            "usage: bench_conv [--threads N] [--repeats N] [--ours] [--direct] [--pass y|dx|dw] [PART]\n");
         return 2;
     }
     omp_set_num_threads(threads);
@@ -227,6 +246,10 @@ int main(int argc, char **argv)
         struct work w = work_create(s, kernel, threads, winograd, &flop);
         printf("%-36s x%-4zu %6.1f ", line, w.n, peak);
         for (int pass = 0; pass < PASSES; pass++) {
+            if (only >= 0 && pass != only) {
+                printf(" %6s %4s", "-", "");
+                continue;
+            }
             double rate = flop / best_seconds(&w, our_pass, pass, repeats) / 1e9;
             printf(" %6.1f %3.0f%%", rate, 100 * rate / peak);
         }
@@ -239,7 +262,7 @@ int main(int argc, char **argv)
         }
         printf("\n");
         fflush(stdout);
-        work_destroy(&w);
+        arena_destroy(&w.arena);
     }
     return 0;
 }

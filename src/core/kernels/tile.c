@@ -116,17 +116,25 @@ static inline __attribute__((always_inline)) void product(const struct tile_prod
     for (size_t m = 0; m < rows; m++)
         row[m] = access == ADJACENT ? a[0] : a[m];
     start(p, rows, vectors, rest, c, sum);
+    const float *ahead = p->ahead ? p->ahead : row[0];
+    const bool ahead_b = p->ahead && p->ahead_b;
+    const size_t ahead_step = ahead_b ? b_step : a_step;
     for (size_t r = 0; r < p->run_count; r++) {
         size_t at = p->runs[r].a, left = p->runs[r].length;
-        const float *line = b + p->runs[r].b;
+        const float *line = b + p->runs[r].b, *next = ahead + (ahead_b ? p->runs[r].b : at);
         if (access == CHANNELS) {
             for (; left > 1; left -= 2, at += 2, line += 2 * b_step)
                 add_two_steps(rows, vectors, row, at, line, b_step, sum);
             if (left)
                 add_step(rows, vectors, access, row, at, line, sum);
         } else {
-            for (; left > 0; left--, at += a_step, line += b_step)
+            for (; left > 0; left--, at += a_step, line += b_step) {
+                if (access == ADJACENT) {
+                    __builtin_prefetch(next, 0, 2);
+                    next += ahead_step;
+                }
                 add_step(rows, vectors, access, row, at, line, sum);
+            }
         }
     }
     finish(p, rows, vectors, rest, c, sum);

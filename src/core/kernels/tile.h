@@ -26,6 +26,11 @@ struct tile_product {
     size_t a_step, b_step;
     const float *bias; /* start, a multiple of the vector long; NULL: zeros */
     bool adjacent;     /* a[m] is a[0] + m for all rows: only a[0] is looked at */
+    /* Adjacent rows: at each step, one cache line of what a later product reads is asked for, so that memory
+     * works while the processor computes: the line at ahead[r.a + i*a_step], or with `ahead_b` at
+     * ahead[r.b + i*b_step]. NULL: none. */
+    const float *ahead;
+    bool ahead_b;
     bool accumulate;   /* start from c itself, in place of bias */
     bool relu;         /* negative results become 0 */
     /* The gradient of a relu: a result c[m][j] becomes 0 where the relu's output, which is as far from

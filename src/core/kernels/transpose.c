@@ -1,0 +1,56 @@
+#include "core/kernels/transpose.h"
+
+#include "core/kernels/cut.h"
+
+enum { QUAD = 4 };
+
+typedef float quad __attribute__((vector_size(QUAD * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+static inline quad sum_parts(const struct transpose *t, const float *from)
+{
+    quad sum = *(const quad *)from;
+    for (size_t q = 1; q < t->parts; q++)
+        sum += *(const quad *)(from + q * t->from_part);
+    return sum;
+}
+
+/* Adds one input of up to four outputs. */
+static inline void add_line(const struct transpose *t, const float *from, float *to, size_t outputs)
+{
+    quad sum = sum_parts(t, from);
+    for (size_t o = 0; o < outputs; o++)
+        to[o * t->to_row] += sum[o];
+}
+
+/* Adds four inputs of up to four outputs. */
+static inline void add_square(const struct transpose *t, const float *from, float *to, size_t outputs)
+{
+    quad a = sum_parts(t, from), b = sum_parts(t, from + t->from_row),
+         c = sum_parts(t, from + 2 * t->from_row), d = sum_parts(t, from + 3 * t->from_row);
+    quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7),
+         cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    const quad lines[QUAD] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5),
+                              __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+                              __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
+                              __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+    for (size_t o = 0; o < outputs; o++, to += t->to_row) {
+        if (t->to_step == 1)
+            *(quad *)to += lines[o];
+        else
+            for (size_t i = 0; i < QUAD; i++)
+                to[i * t->to_step] += lines[o][i];
+    }
+}
+
+void transpose_add(const struct transpose *t)
+{
+    for (size_t o = 0; o < t->outputs; o += QUAD) {
+        const float *from = t->from + o;
+        float *to = t->to + o * t->to_row;
+        size_t outputs = size_min(QUAD, t->outputs - o), i = 0;
+        for (; i + QUAD <= t->inputs; i += QUAD)
+            add_square(t, from + i * t->from_row, to + i * t->to_step, outputs);
+        for (; i < t->inputs; i++)
+            add_line(t, from + i * t->from_row, to + i * t->to_step, outputs);
+    }
+}
