@@ -1,6 +1,6 @@
 /* Speed of single convolutions: ours, oneDNN's (where it was found), and those by im2col and OpenBLAS.
  *
- *     bench_conv [--threads N] [--repeats N] [--ours] [--direct] [--pass y|dx|dw] [PART]
+ *     bench_conv [--threads N] [--repeats N] [--ours] [--direct] [--pass y|dx|dw] [--images N] [PART]
  *                                                                only shapes whose line begins with PART
  *
  * GFLOP/s count two operations per multiply-add of the formula, padding included, the best of several runs,
@@ -63,7 +63,8 @@ static const struct shape {
 
 enum { SHAPES = sizeof shapes / sizeof *shapes, PASSES = 3, BATCH_MAX = 128 };
 
-static const double RUN_FLOP = 3e9; /* the batch is chosen for so many operations, 1 to BATCH_MAX images */
+static const double RUN_FLOP =
+    3e9; /* without --images the batch is chosen for so many operations, 1 to BATCH_MAX */
 
 /* One thread's own time, which neighbours disturb less; of several the wall clock's. */
 static clockid_t clock_used = CLOCK_THREAD_CPUTIME_ID;
@@ -152,7 +153,7 @@ static void work_floats(struct work *w)
 }
 
 static struct work work_create(const struct shape *s, const struct tile_kernel *kernel, int threads,
-                               bool winograd, double *flop)
+                               bool winograd, size_t images, double *flop)
 {
     struct work w = {.threads = threads};
     struct window window = {.in = s->size,
@@ -167,7 +168,7 @@ static struct work work_create(const struct shape *s, const struct tile_kernel *
     size_t weights = s->c * s->oc * s->kernel * s->kernel, out = window.out * window.out;
     double image = 2 * (double)(weights * out);
     w.n = image > RUN_FLOP ? 1 : (size_t)(RUN_FLOP / image);
-    w.n = w.n > BATCH_MAX ? BATCH_MAX : w.n;
+    w.n = images ? images : w.n > BATCH_MAX ? BATCH_MAX : w.n;
     *flop = image * (double)w.n;
     w.arena = arena_counter();
     work_floats(&w);
@@ -201,7 +202,7 @@ static int pass_number(const char *name)
 
 int main(int argc, char **argv)
 {
-    int threads = 1, repeats = 5, only = -1;
+    int threads = 1, repeats = 5, only = -1, images = 0;
     bool ours_only = false, winograd = true;
     const char *part = "";
     for (int i = 1; i < argc; i++) {
@@ -211,6 +212,8 @@ int main(int argc, char **argv)
             repeats = atoi(argv[++i]);
         else if (!strcmp(argv[i], "--ours"))
             ours_only = true;
+        else if (!strcmp(argv[i], "--images") && i + 1 < argc)
+            images = atoi(argv[++i]);
         else if (!strcmp(argv[i], "--pass") && i + 1 < argc)
             only = pass_number(argv[++i]);
         else if (!strcmp(argv[i], "--direct"))
@@ -219,10 +222,9 @@ int main(int argc, char **argv)
             part = argv[i];
     }
     const struct tile_kernel *kernel = isa_choose();
-    if (!kernel || threads < 1 || repeats < 1 || only == PASSES) {
-        fprintf(
-            stderr,
-            "usage: bench_conv [--threads N] [--repeats N] [--ours] [--direct] [--pass y|dx|dw] [PART]\n");
+    if (!kernel || threads < 1 || repeats < 1 || only == PASSES || images < 0) {
+        fprintf(stderr, "usage: bench_conv [--threads N] [--repeats N] [--ours] [--direct] [--pass y|dx|dw] "
+                        "[--images N] [PART]\n");
         return 2;
     }
     omp_set_num_threads(threads);
@@ -243,7 +245,7 @@ int main(int argc, char **argv)
                  s->kernel, s->stride, s->size);
         if (strncmp(line, part, strlen(part)))
             continue;
-        struct work w = work_create(s, kernel, threads, winograd, &flop);
+        struct work w = work_create(s, kernel, threads, winograd, (size_t)images, &flop);
         printf("%-36s x%-4zu %6.1f ", line, w.n, peak);
         for (int pass = 0; pass < PASSES; pass++) {
             if (only >= 0 && pass != only) {

@@ -6,17 +6,17 @@
 #include "core/kernels/conv2d_winograd.h"
 #include "core/kernels/cut.h"
 #include "core/kernels/parallel.h"
+#include "core/kernels/transpose.h"
 
 #include <string.h>
 
 enum {
-    TASK_BYTES = 512 * 1024, /* of sources and targets, half a cache of 1 MiB; more images than one of each
-                                make fuller tiles of their corners */
-    TASKS_PER_THREAD = 4,    /* at least, where that is possible */
-    BAND_PIXELS = 196,       /* so few pixels are not cut further */
-    PACK_CHANNELS = 64,      /* packed at a time: a few cache lines that follow each other */
-    PREFETCH_CHANNELS = 256,
-    TASK_WEIGHTS = 512 * 1024, /* bytes that stay in the cache while a task goes through its pixels */
+    TASK_BYTES = 512 * 1024,    /* of sources and targets, half a cache of 1 MiB; more images than one of each
+                                   make fuller tiles of their corners */
+    TASKS_PER_THREAD = 4,       /* at least, where that is possible */
+    BAND_PIXELS = 196,          /* so few pixels are not cut further */
+    TILE_DEPTH = 512,           /* channels whose tile stays in the first-level cache */
+    TASK_WEIGHTS = 1024 * 1024, /* bytes that stay near while a task goes through its pixels */
 };
 
 /* One side of a convolution: images, a pixel's channels together. */
@@ -99,13 +99,13 @@ size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads)
     return size_max(conv2d_data_workspace(g, n, threads), conv2d_backward_weight_workspace(g, n, threads));
 }
 
-/* All blocks of a group one after the other at every tile, where their weights stay in the cache and are
- * packed alike: a pixel's channels are then written together, and read once. */
+/* All blocks of a group one after the other at every tile, where their weights are packed alike and the tile
+ * stays in the cache meanwhile: a pixel's channels are then written together, and read once. */
 static size_t blocks_together(const struct pass *p)
 {
     size_t weights = p->taps_h * p->taps_w * p->depth * p->blocks * p->block_width * sizeof(float);
     size_t last = p->width - (p->blocks - 1) * p->block_width;
-    return p->blocks > 2 && weights <= TASK_WEIGHTS && tile_width(p->kernel, last) == p->block_width
+    return p->depth <= TILE_DEPTH && weights <= TASK_WEIGHTS && tile_width(p->kernel, last) == p->block_width
                ? p->blocks
                : 1;
 }
@@ -150,13 +150,8 @@ static void pack_forward(const struct pass *p, const float *weight, size_t group
     float *to = block_weights(p, group, block);
     if (columns < width)
         memset(to, 0, taps * p->depth * width * sizeof *to);
-    for (size_t first = 0; first < p->depth; first += PACK_CHANNELS) {
-        size_t last = size_min(first + PACK_CHANNELS, p->depth);
-        for (size_t j = 0; j < columns; j++)
-            for (size_t k = 0; k < taps; k++)
-                for (size_t i = first; i < last; i++)
-                    to[(k * p->depth + i) * width + j] = from[(j * p->depth + i) * taps + k];
-    }
+    for (size_t k = 0; k < taps; k++)
+        transpose(from + k, p->depth * taps, taps, to + k * p->depth * width, width, columns, p->depth);
 }
 
 /* weight (depth, width, taps) of a group -> (taps turned around, depth, columns) */
@@ -280,26 +275,16 @@ static void prefetch_targets(const struct tile *tile, size_t offset, size_t colu
             __builtin_prefetch(tile->c[m] + offset + i, 1);
 }
 
-/* The last channels that a tile will read, as the others have mostly been read by the tiles before. */
-static void prefetch_sources(const struct tile_product *product, const struct tile *tile, size_t depth)
-{
-    if (product->run_count == 0)
-        return;
-    const struct tile_run *last = &product->runs[product->run_count - 1];
-    size_t some = size_min(depth, PREFETCH_CHANNELS), at = last->a + last->length - depth;
-    for (size_t m = 0; m < tile->count; m++)
-        for (size_t i = 0; i < some; i += 16)
-            __builtin_prefetch(tile->a[m] + at + i, 0);
-}
-
+/* `next`: its inputs are asked for with the last block. */
 static void tile_compute(const struct pass *p, const struct task *t, struct tile_product *product,
-                         struct tile *tile)
+                         struct tile *tile, const struct tile *next)
 {
     for (size_t block = t->first_block; block < t->last_block; block++) {
         if (block + 1 < t->last_block)
             prefetch_targets(tile, p->block_width, block_columns(p, block + 1));
         if (p->has_bias)
             product->bias = p->bias + (t->group * p->blocks + block) * p->block_width;
+        product->ahead_rows = next && block + 1 == t->last_block ? next->a : NULL;
         p->kernel->product(product, tile->count, block_columns(p, block), tile->a,
                            block_weights(p, t->group, block), tile->c);
         for (size_t m = 0; m < tile->count; m++)
@@ -320,16 +305,15 @@ static void class_compute(const struct pass *p, const struct task *t, const stru
                                    .relu_output = p->relu_output,
                                    .origin = p->origin};
     struct walk walk = walk_start(p, row, column);
-    struct tile now, next;
+    struct tile now, next = {0};
     tile_walk(t, &walk, size_cut(pixels, tiles, 1), &next);
     for (size_t tile = 0; tile < tiles; tile++) {
         now = next;
         if (tile + 1 < tiles) {
             tile_walk(t, &walk, size_cut(pixels, tiles, tile + 2) - size_cut(pixels, tiles, tile + 1), &next);
-            prefetch_sources(&product, &next, p->depth);
             prefetch_targets(&next, 0, columns);
         }
-        tile_compute(p, t, &product, &now);
+        tile_compute(p, t, &product, &now, tile + 1 < tiles && p->depth <= TILE_DEPTH ? &next : NULL);
     }
 }
 

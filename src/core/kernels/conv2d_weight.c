@@ -12,7 +12,8 @@ enum {
     CHUNK_PIXELS = 128,      /* output pixels at one go */
     TASKS = 16,              /* wanted */
     PART_PIXELS = 512,       /* at least, where the images are divided */
-    TASK_BYTES = 256 * 1024, /* of sums that a task adds to: a quarter of a cache of 1 MiB */
+    TASK_BYTES = 256 * 1024, /* of sums that a task adds to, at most: a quarter of a cache of 1 MiB */
+    SMALL_PIECE = 128 * 128, /* channels in and out that are not cut further for more tasks: the images are */
     LINE_FLOATS = 16,        /* of a cache line */
     UNIT_CHANNELS = 16,      /* input channels that are handed over at a time */
 };
@@ -34,7 +35,7 @@ struct pass {
     size_t slices, strips, pieces;                 /* in a group; in all */
     size_t slice_depth, strip_blocks;              /* the most channels and blocks in one */
     size_t chunk_images, bands, band_rows, chunks; /* a chunk: images, or a band of output rows of one */
-    size_t parts, parts_most, part_chunks;
+    size_t parts;
     struct window_range *tap_rows, *tap_columns; /* outputs that a kernel position is inside for */
     float *sums;                                 /* (task), or where there is one part (thread) */
     float *outputs;                              /* (thread): a copy of output gradients of a block */
@@ -81,11 +82,13 @@ static void plan_slices(struct pass *p)
 {
     p->slices = p->strips = 1;
     for (;;) {
+        p->pieces = p->g->groups * p->slices * p->strips;
         p->slice_depth = size_divide_up(p->depth, p->slices);
         p->strip_blocks = size_divide_up(p->blocks, p->strips);
         size_t strip_width = p->strip_blocks * p->block_width;
+        size_t bytes = p->taps * p->slice_depth * strip_width * sizeof *p->sums;
         bool can_slice = p->slice_depth > p->kernel->rows, can_strip = p->strip_blocks > 1;
-        if (p->taps * p->slice_depth * strip_width * sizeof *p->sums <= TASK_BYTES ||
+        if ((bytes <= TASK_BYTES && (p->pieces >= TASKS || p->slice_depth * strip_width <= SMALL_PIECE)) ||
             !(can_slice || can_strip))
             return;
         if (can_slice && (p->slice_depth >= strip_width || !can_strip))
@@ -99,9 +102,7 @@ static void plan_parts(struct pass *p)
 {
     const struct conv2d *g = p->g;
     size_t most = size_min(TASKS / p->pieces, p->n * g->h.out * g->w.out / PART_PIXELS);
-    p->parts_most = g->is_part ? 1 : size_max(1, size_min(most, p->chunks));
-    p->part_chunks = size_divide_up(p->chunks, p->parts_most);
-    p->parts = size_divide_up(p->chunks, p->part_chunks);
+    p->parts = g->is_part ? 1 : size_max(1, size_min(most, p->chunks));
 }
 
 static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void *workspace, size_t *bytes)
@@ -116,7 +117,6 @@ static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void
     p.blocks = size_divide_up(p.width, p.block_width);
     plan_chunks(&p);
     plan_slices(&p);
-    p.pieces = g->groups * p.slices * p.strips;
     plan_parts(&p);
     p.block_floats = (p.taps * p.slice_depth + 1) * p.block_width;
     p.sum_floats = p.strip_blocks * p.block_floats;
@@ -125,7 +125,7 @@ static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void
     struct workspace w = {.memory = workspace};
     p.tap_rows = workspace_take(&w, g->h.kernel * sizeof *p.tap_rows);
     p.tap_columns = workspace_take(&w, g->w.kernel * sizeof *p.tap_columns);
-    size_t sums = size_max((size_t)threads, p.parts_most > 1 ? p.parts_most * p.pieces : 0);
+    size_t sums = size_max((size_t)threads, p.parts > 1 ? p.parts * p.pieces : 0);
     p.sums = workspace_take(&w, sums * p.sum_floats * sizeof *p.sums);
     p.outputs = workspace_take(&w, (size_t)threads * p.output_floats * sizeof *p.outputs);
     p.runs = workspace_take(&w, (size_t)threads * p.taps * p.run_count * sizeof *p.runs);
@@ -363,7 +363,8 @@ static void task_compute(const void *work, size_t task, size_t thread)
                       .runs = p->runs + thread * p->taps * p->run_count,
                       .run_counts = p->run_counts + thread * p->taps};
     float *sums = p->sums + (p->parts == 1 ? thread : task) * p->sum_floats;
-    size_t first = task / p->pieces * p->part_chunks, stop = size_min(first + p->part_chunks, p->chunks);
+    size_t first = size_cut(p->chunks, p->parts, task / p->pieces),
+           stop = size_cut(p->chunks, p->parts, task / p->pieces + 1);
     for (size_t i = first; i < stop; i++) {
         chunk_move(p, &c, i);
         c.is_first = i == first;

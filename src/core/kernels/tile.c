@@ -7,7 +7,7 @@
 
 #include "core/kernels/vector.h"
 
-enum { VECTORS_MAX = 2 };
+enum { VECTORS_MAX = 2, LINE = 16 /* floats in a cache line */ };
 
 /* How the rows of a lie, which makes three loops. */
 enum access {
@@ -35,6 +35,14 @@ static inline __attribute__((always_inline)) void add_step(const size_t rows, co
         for (size_t v = 0; v < vectors; v++)
             sum[m][v] += x * factor[v];
     }
+}
+
+/* Asks for a cache line of every row. */
+static inline __attribute__((always_inline)) void ask(const size_t rows, const float *const *row, size_t at)
+{
+    UNROLL
+    for (size_t m = 0; m < rows; m++)
+        __builtin_prefetch(row[m] + at);
 }
 
 /* Two steps of a run over neighbouring floats. */
@@ -76,6 +84,15 @@ static inline __attribute__((always_inline)) void start(const struct tile_produc
     }
     if (!p->accumulate)
         return;
+    if (rest == 0) {
+        UNROLL
+        for (size_t m = 0; m < rows; m++) {
+            UNROLL
+            for (size_t v = 0; v < vectors; v++)
+                sum[m][v] = load(c[m] + v * TILE_VECTOR);
+        }
+        return;
+    }
     UNROLL
     for (size_t m = 0; m < rows; m++) {
         UNROLL
@@ -88,6 +105,15 @@ static inline __attribute__((always_inline)) void finish(const struct tile_produ
                                                          const size_t vectors, size_t rest, float *const *c,
                                                          vector sum[][VECTORS_MAX])
 {
+    if (rest == 0 && !p->relu && !p->relu_output) {
+        UNROLL
+        for (size_t m = 0; m < rows; m++) {
+            UNROLL
+            for (size_t v = 0; v < vectors; v++)
+                store(c[m] + v * TILE_VECTOR, sum[m][v]);
+        }
+        return;
+    }
     UNROLL
     for (size_t m = 0; m < rows; m++) {
         UNROLL
@@ -123,6 +149,11 @@ static inline __attribute__((always_inline)) void product(const struct tile_prod
         size_t at = p->runs[r].a, left = p->runs[r].length;
         const float *line = b + p->runs[r].b, *next = ahead + (ahead_b ? p->runs[r].b : at);
         if (access == CHANNELS) {
+            for (bool asks = p->ahead_rows && r + 1 == p->run_count; asks && left >= LINE; left -= LINE) {
+                ask(rows, p->ahead_rows, at);
+                for (size_t end = at + LINE; at < end; at += 2, line += 2 * b_step)
+                    add_two_steps(rows, vectors, row, at, line, b_step, sum);
+            }
             for (; left > 1; left -= 2, at += 2, line += 2 * b_step)
                 add_two_steps(rows, vectors, row, at, line, b_step, sum);
             if (left)

@@ -31,8 +31,11 @@ struct tile_product {
      * ahead[r.b + i*b_step]. NULL: none. */
     const float *ahead;
     bool ahead_b;
-    bool accumulate;   /* start from c itself, in place of bias */
-    bool relu;         /* negative results become 0 */
+    /* The same for rows anywhere whose runs go over neighbouring floats: the rows of the next product, of
+     * which the last run's lines are asked for, as the others have mostly been read. NULL: none. */
+    const float *const *ahead_rows;
+    bool accumulate; /* start from c itself, in place of bias */
+    bool relu;       /* negative results become 0 */
     /* The gradient of a relu: a result c[m][j] becomes 0 where the relu's output, which is as far from
      * `relu_output` as c[m] + j from `origin`, is not positive. NULL: not wanted. */
     const float *relu_output, *origin;

@@ -6,11 +6,53 @@ enum { QUAD = 4 };
 
 typedef float quad __attribute__((vector_size(QUAD * sizeof(float)), aligned(sizeof(float)), may_alias));
 
+/* Four by four floats on their own. */
+struct square {
+    quad row[QUAD];
+};
+
+static inline struct square square_transpose(quad a, quad b, quad c, quad d)
+{
+    quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7),
+         cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    return (struct square){{__builtin_shufflevector(ab, cd, 0, 1, 4, 5),
+                            __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+                            __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
+                            __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)}};
+}
+
+static inline quad load(const float *from)
+{
+    return *(const quad *)from;
+}
+
+void transpose(const float *from, size_t from_row, size_t from_step, float *to, size_t to_row, size_t columns,
+               size_t rows)
+{
+    size_t j = 0;
+    for (; j + QUAD <= columns; j += QUAD) {
+        const float *a = from + j * from_row, *b = a + from_row, *c = b + from_row, *d = c + from_row;
+        size_t i = 0;
+        for (; from_step == 1 && i + QUAD <= rows; i += QUAD) {
+            struct square square = square_transpose(load(a + i), load(b + i), load(c + i), load(d + i));
+            for (size_t q = 0; q < QUAD; q++)
+                *(quad *)(to + (i + q) * to_row + j) = square.row[q];
+        }
+        for (; i < rows; i++) {
+            size_t at = i * from_step;
+            *(quad *)(to + i * to_row + j) = (quad){a[at], b[at], c[at], d[at]};
+        }
+    }
+    for (; j < columns; j++)
+        for (size_t i = 0; i < rows; i++)
+            to[i * to_row + j] = from[j * from_row + i * from_step];
+}
+
 static inline quad sum_parts(const struct transpose *t, const float *from)
 {
-    quad sum = *(const quad *)from;
+    quad sum = load(from);
     for (size_t q = 1; q < t->parts; q++)
-        sum += *(const quad *)(from + q * t->from_part);
+        sum += load(from + q * t->from_part);
     return sum;
 }
 
@@ -25,20 +67,15 @@ static inline void add_line(const struct transpose *t, const float *from, float 
 /* Adds four inputs of up to four outputs. */
 static inline void add_square(const struct transpose *t, const float *from, float *to, size_t outputs)
 {
-    quad a = sum_parts(t, from), b = sum_parts(t, from + t->from_row),
-         c = sum_parts(t, from + 2 * t->from_row), d = sum_parts(t, from + 3 * t->from_row);
-    quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7),
-         cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    const quad lines[QUAD] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5),
-                              __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
-                              __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
-                              __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+    struct square square =
+        square_transpose(sum_parts(t, from), sum_parts(t, from + t->from_row),
+                         sum_parts(t, from + 2 * t->from_row), sum_parts(t, from + 3 * t->from_row));
     for (size_t o = 0; o < outputs; o++, to += t->to_row) {
         if (t->to_step == 1)
-            *(quad *)to += lines[o];
+            *(quad *)to += square.row[o];
         else
             for (size_t i = 0; i < QUAD; i++)
-                to[i * t->to_step] += lines[o][i];
+                to[i * t->to_step] += square.row[o][i];
     }
 }
 

@@ -23,6 +23,11 @@ static inline vector load(const float *from)
     return *(const vector_anywhere *)from;
 }
 
+static inline void store(float *to, vector v)
+{
+    *(vector_anywhere *)to = v;
+}
+
 #ifdef __AVX512F__
 /* The first `count` floats of a register; 0: all. */
 static inline vector load_part(const float *from, size_t count)
