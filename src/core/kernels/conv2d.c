@@ -313,6 +313,7 @@ static void class_compute(const struct pass *p, const struct task *t, const stru
             tile_walk(t, &walk, size_cut(pixels, tiles, tile + 2) - size_cut(pixels, tiles, tile + 1), &next);
             prefetch_targets(&next, 0, columns);
         }
+        product.adjacent = p->source.channels == 1 && now.a[now.count - 1] == now.a[0] + now.count - 1;
         tile_compute(p, t, &product, &now, tile + 1 < tiles && p->depth <= TILE_DEPTH ? &next : NULL);
     }
 }
