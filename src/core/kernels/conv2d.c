@@ -11,10 +11,12 @@
 #include <string.h>
 
 enum {
-    TASK_BYTES = 512 * 1024,    /* of sources and targets, half a cache of 1 MiB; more images than one of each
-                                   make fuller tiles of their corners */
-    TASKS_PER_THREAD = 4,       /* at least, where that is possible */
-    BAND_PIXELS = 196,          /* so few pixels are not cut further */
+    TASK_BYTES = 512 * 1024, /* of sources and targets, half a cache of 1 MiB; more images than one of each
+                                make fuller tiles of their corners */
+    TASKS_PER_THREAD = 4,    /* at least, where that is possible */
+    BAND_PIXELS = 196,       /* so few pixels are not cut further */
+    LINE_FLOATS = 16,
+    WAY_BYTES = 4096,           /* of a first-level cache: lines so far apart fall in the same set */
     TILE_DEPTH = 512,           /* channels whose tile stays in the first-level cache */
     TASK_WEIGHTS = 1024 * 1024, /* bytes that stay near while a task goes through its pixels */
 };
@@ -36,6 +38,8 @@ struct pass {
     float *packed,
         *bias; /* (group, block, tap, depth, tile_width of the block); (group, block, block_width) */
     struct tile_run *runs; /* (thread, taps) */
+    float *tiles;    /* (thread, kernel rows, row_step): copies of a tile's sources, where they collide */
+    size_t row_step; /* 0: they do not */
     bool has_bias, relu;
     const float *relu_output, *origin;    /* as in struct tile_product */
     size_t task_images, bands, band_rows; /* a task: images, or a band of rows of one */
@@ -49,9 +53,18 @@ struct pass {
 /* A task: rows first_row .. last_row-1 of some images, blocks first_block .. last_block-1 of one group. */
 struct task {
     size_t image, images, first_row, last_row, group, first_block, last_block;
+    float *copies; /* the thread's */
     const float *source;
     float *target;
 };
+
+/* The pixels of a tile begin in the same set of the first-level cache, which has fewer ways than a tile rows.
+ */
+static bool sources_collide(const struct pass *p, size_t stride)
+{
+    return p->taps_h * p->taps_w == 1 && p->groups == 1 &&
+           stride * p->source.channels * sizeof(float) % WAY_BYTES == 0;
+}
 
 static struct pass pass_init(const struct conv2d *g, bool backward, int threads, void *workspace,
                              size_t *bytes)
@@ -74,6 +87,8 @@ static struct pass pass_init(const struct conv2d *g, bool backward, int threads,
     p.packed = workspace_take(&w, columns * taps * p.depth * sizeof *p.packed);
     p.bias = workspace_take(&w, columns * sizeof *p.bias);
     p.runs = workspace_take(&w, (size_t)threads * taps * sizeof *p.runs);
+    p.row_step = sources_collide(&p, backward ? 1 : g->w.stride) ? p.depth + LINE_FLOATS : 0;
+    p.tiles = workspace_take(&w, (size_t)threads * p.kernel->rows * p.row_step * sizeof *p.tiles);
     *bytes = w.used;
     return p;
 }
@@ -99,14 +114,15 @@ size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads)
     return size_max(conv2d_data_workspace(g, n, threads), conv2d_backward_weight_workspace(g, n, threads));
 }
 
-/* All blocks of a group one after the other at every tile, where their weights are packed alike and the tile
- * stays in the cache meanwhile: a pixel's channels are then written together, and read once. */
+/* So many blocks of a group one after the other at every tile, where their weights are packed alike: as many
+ * as stay near while a task goes through its tiles. A pixel's channels are then written together, and read
+ * once. */
 static size_t blocks_together(const struct pass *p)
 {
-    size_t weights = p->taps_h * p->taps_w * p->depth * p->blocks * p->block_width * sizeof(float);
-    size_t last = p->width - (p->blocks - 1) * p->block_width;
-    return p->depth <= TILE_DEPTH && weights <= TASK_WEIGHTS && tile_width(p->kernel, last) == p->block_width
-               ? p->blocks
+    size_t weights = p->taps_h * p->taps_w * p->depth * p->blocks * p->block_width * sizeof(float),
+           last = p->width - (p->blocks - 1) * p->block_width, strips = size_divide_up(weights, TASK_WEIGHTS);
+    return tile_width(p->kernel, last) == p->block_width
+               ? size_divide_up(p->blocks, size_min(strips, p->blocks))
                : 1;
 }
 
@@ -279,6 +295,11 @@ static void prefetch_targets(const struct tile *tile, size_t offset, size_t colu
 static void tile_compute(const struct pass *p, const struct task *t, struct tile_product *product,
                          struct tile *tile, const struct tile *next)
 {
+    for (size_t m = 0; p->row_step && m < tile->count; m++) {
+        float *copy = t->copies + m * p->row_step;
+        memcpy(copy, tile->a[m], p->depth * sizeof *copy);
+        tile->a[m] = copy;
+    }
     for (size_t block = t->first_block; block < t->last_block; block++) {
         if (block + 1 < t->last_block)
             prefetch_targets(tile, p->block_width, block_columns(p, block + 1));
@@ -344,6 +365,7 @@ static void task_run(const void *work, size_t index, size_t thread)
     t.source = p->from + t.image * p->source.h * p->source.w * p->source.channels + t.group * p->depth;
     t.target = p->to + t.image * p->target.h * p->target.w * p->target.channels + t.group * p->width +
                t.first_block * p->block_width;
+    t.copies = p->tiles + thread * p->kernel->rows * p->row_step;
     task_compute(p, &t, p->runs + thread * p->taps_h * p->taps_w);
 }
 
