@@ -1,13 +1,15 @@
 /* Speed of single convolutions: ours, oneDNN's (where it was found), and those by im2col and OpenBLAS.
  *
- *     bench_conv [--threads N] [--repeats N] [--ours] [--direct] [--pass y|dx|dw] [--images N] [PART]
- *                                                                only shapes whose line begins with PART
+ *     bench_conv [--threads N] [--repeats N] [--ours] [--direct] [--bf16] [--pass y|dx|dw] [--images N]
+ * [PART] only shapes whose line begins with PART
  *
  * GFLOP/s count two operations per multiply-add of the formula, padding included, the best of several runs,
  * in the thread's own time where there is one; behind ours its share of the peak, which a loop in registers
  * measures before every shape (the most so far). Shapes are those of the networks in configs/bench, and a
  * grid. */
 #include "core/arena.h"
+#include "core/kernels/bf16.h"
+#include "core/kernels/conv2d_bf16.h"
 #include "core/kernels/conv2d_winograd.h"
 #include "core/kernels/gemm.h"
 #include "core/kernels/isa.h"
@@ -153,7 +155,7 @@ static void work_floats(struct work *w)
 }
 
 static struct work work_create(const struct shape *s, const struct tile_kernel *kernel, int threads,
-                               bool winograd, size_t images, double *flop)
+                               bool winograd, bool bf16, size_t images, double *flop)
 {
     struct work w = {.threads = threads};
     struct window window = {.in = s->size,
@@ -165,6 +167,7 @@ static struct work work_create(const struct shape *s, const struct tile_kernel *
     window_plan(&window, false);
     w.g = (struct conv2d){.h = window, .w = window, .c = s->c, .oc = s->oc, .groups = 1, .kernel = kernel};
     w.g.winograd = winograd && conv2d_winograd_fits(&w.g);
+    w.g.bf16 = bf16 && conv2d_bf16_can(&w.g) ? bf16_kernel() : NULL;
     size_t weights = s->c * s->oc * s->kernel * s->kernel, out = window.out * window.out;
     double image = 2 * (double)(weights * out);
     w.n = image > RUN_FLOP ? 1 : (size_t)(RUN_FLOP / image);
@@ -203,7 +206,7 @@ static int pass_number(const char *name)
 int main(int argc, char **argv)
 {
     int threads = 1, repeats = 5, only = -1, images = 0;
-    bool ours_only = false, winograd = true;
+    bool ours_only = false, winograd = true, bf16 = false;
     const char *part = "";
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--threads") && i + 1 < argc)
@@ -216,6 +219,8 @@ int main(int argc, char **argv)
             images = atoi(argv[++i]);
         else if (!strcmp(argv[i], "--pass") && i + 1 < argc)
             only = pass_number(argv[++i]);
+        else if (!strcmp(argv[i], "--bf16"))
+            bf16 = true;
         else if (!strcmp(argv[i], "--direct"))
             winograd = false;
         else
@@ -223,8 +228,9 @@ int main(int argc, char **argv)
     }
     const struct tile_kernel *kernel = isa_choose();
     if (!kernel || threads < 1 || repeats < 1 || only == PASSES || images < 0) {
-        fprintf(stderr, "usage: bench_conv [--threads N] [--repeats N] [--ours] [--direct] [--pass y|dx|dw] "
-                        "[--images N] [PART]\n");
+        fprintf(stderr,
+                "usage: bench_conv [--threads N] [--repeats N] [--ours] [--direct] [--bf16] [--pass y|dx|dw] "
+                "[--images N] [PART]\n");
         return 2;
     }
     omp_set_num_threads(threads);
@@ -245,7 +251,7 @@ int main(int argc, char **argv)
                  s->kernel, s->stride, s->size);
         if (strncmp(line, part, strlen(part)))
             continue;
-        struct work w = work_create(s, kernel, threads, winograd, (size_t)images, &flop);
+        struct work w = work_create(s, kernel, threads, winograd, bf16, (size_t)images, &flop);
         printf("%-36s x%-4zu %6.1f ", line, w.n, peak);
         for (int pass = 0; pass < PASSES; pass++) {
             if (only >= 0 && pass != only) {

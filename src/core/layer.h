@@ -111,6 +111,7 @@ struct layer {
     bool input_affine[LAYER_INPUTS_MAX]; /* of that sum: x[k] is what the layer it names reads; see affine */
     bool shares_gradient[LAYER_INPUTS_MAX]; /* of a sum: dx[k] is dy */
     size_t completer; /* the layer whose backward makes the gradient of y whole; SIZE_MAX: there is none */
+    bool bf16;        /* its products may round their operands to bfloat16 */
     bool frozen;      /* its parameters get no gradients */
     bool trainable;   /* it, or a layer that it reads from, learns: the gradient of its output is wanted */
 

@@ -1,3 +1,5 @@
+#include "core/kernels/bf16.h"
+#include "core/kernels/conv2d_bf16.h"
 #include "core/kernels/conv2d_winograd.h"
 #include "core/layer.h"
 #include "core/layer_isa.h"
@@ -146,33 +148,39 @@ static void init(const struct layer *layer, uint64_t seed, float *parameters, fl
         init_dirac(layer, parameters + layer->parameters[0].offset);
 }
 
-static size_t workspace(const struct layer *layer, size_t n, int threads)
+static struct conv2d geometry(const struct layer *layer)
 {
     const struct options *o = layer->options;
-    return conv2d_workspace(&o->geometry, n, threads);
+    struct conv2d g = o->geometry;
+    g.bf16 = layer->bf16 && conv2d_bf16_can(&g) ? bf16_kernel() : NULL;
+    return g;
+}
+
+static size_t workspace(const struct layer *layer, size_t n, int threads)
+{
+    struct conv2d g = geometry(layer);
+    return conv2d_workspace(&g, n, threads);
 }
 
 static void forward(const struct layer *layer, const struct pass *pass)
 {
-    const struct options *o = layer->options;
+    struct conv2d g = geometry(layer);
     struct conv2d_epilogue epilogue = {.bias = layer_parameter(layer, pass->parameters, 1),
                                        .relu = layer->output_relu};
-    conv2d_forward(&o->geometry, pass->n, layer->x[0], layer_parameter(layer, pass->parameters, 0), &epilogue,
-                   layer->y, pass->workspace, pass->threads);
+    conv2d_forward(&g, pass->n, layer->x[0], layer_parameter(layer, pass->parameters, 0), &epilogue, layer->y,
+                   pass->workspace, pass->threads);
 }
 
 static void backward(const struct layer *layer, const struct pass *pass)
 {
-    const struct options *o = layer->options;
+    struct conv2d g = geometry(layer);
+    g.is_part = pass->is_group;
     if (layer->dx[0])
-        conv2d_backward_input(&o->geometry, pass->n, layer->dy, layer_parameter(layer, pass->parameters, 0),
+        conv2d_backward_input(&g, pass->n, layer->dy, layer_parameter(layer, pass->parameters, 0),
                               layer->input_relu ? layer->x[0] : NULL, layer->dx[0], pass->workspace,
                               pass->threads);
-    struct conv2d geometry = o->geometry;
-    geometry.is_part = pass->is_group;
     if (pass->gradients)
-        conv2d_backward_weight(&geometry, pass->n, layer->x[0], layer->dy,
-                               layer_gradient(layer, pass->gradients, 0),
+        conv2d_backward_weight(&g, pass->n, layer->x[0], layer->dy, layer_gradient(layer, pass->gradients, 0),
                                layer_gradient(layer, pass->gradients, 1), pass->workspace, pass->threads);
 }
 

@@ -1,3 +1,4 @@
+#include "core/kernels/bf16.h"
 #include "core/kernels/dense.h"
 #include "core/layer.h"
 #include "core/layer_isa.h"
@@ -40,31 +41,38 @@ static void init(const struct layer *layer, uint64_t seed, float *parameters, fl
         layer_init_weight(layer, seed, parameters, 1, LAYER_INIT_UNIFORM, layer->in[0].c, o->units);
 }
 
-static size_t workspace(const struct layer *layer, size_t n, int threads)
+static struct dense geometry(const struct layer *layer)
 {
     const struct options *o = layer->options;
-    return dense_workspace(&o->geometry, n, threads);
+    struct dense g = o->geometry;
+    g.bf16 = layer->bf16 ? bf16_kernel() : NULL;
+    return g;
+}
+
+static size_t workspace(const struct layer *layer, size_t n, int threads)
+{
+    struct dense g = geometry(layer);
+    return dense_workspace(&g, n, threads);
 }
 
 static void forward(const struct layer *layer, const struct pass *pass)
 {
-    const struct options *o = layer->options;
+    struct dense g = geometry(layer);
     struct conv2d_epilogue epilogue = {.bias = layer_parameter(layer, pass->parameters, 1),
                                        .relu = layer->output_relu};
-    dense_forward(&o->geometry, pass->n, layer->x[0], layer_parameter(layer, pass->parameters, 0), &epilogue,
-                  layer->y, pass->workspace, pass->threads);
+    dense_forward(&g, pass->n, layer->x[0], layer_parameter(layer, pass->parameters, 0), &epilogue, layer->y,
+                  pass->workspace, pass->threads);
 }
 
 static void backward(const struct layer *layer, const struct pass *pass)
 {
-    const struct options *o = layer->options;
+    struct dense g = geometry(layer);
     if (layer->dx[0])
-        dense_backward_input(&o->geometry, pass->n, layer->dy, layer_parameter(layer, pass->parameters, 0),
+        dense_backward_input(&g, pass->n, layer->dy, layer_parameter(layer, pass->parameters, 0),
                              layer->input_relu ? layer->x[0] : NULL, layer->dx[0], pass->workspace,
                              pass->threads);
     if (pass->gradients)
-        dense_backward_weight(&o->geometry, pass->n, layer->x[0], layer->dy,
-                              layer_gradient(layer, pass->gradients, 0),
+        dense_backward_weight(&g, pass->n, layer->x[0], layer->dy, layer_gradient(layer, pass->gradients, 0),
                               layer_gradient(layer, pass->gradients, 1), pass->threads);
 }
 

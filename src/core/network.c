@@ -262,6 +262,12 @@ enum status network_memory(struct network *network, size_t batch, bool training,
     return measure_and_bind(network, batch, training, threads, bytes, false);
 }
 
+void network_set_bf16(struct network *network, bool bf16)
+{
+    for (size_t i = 0; i < network->layer_count; i++)
+        network->layers[i].bf16 = bf16;
+}
+
 void network_set_input(struct network *network, float *x)
 {
     network->x = x;

@@ -56,6 +56,10 @@ enum status network_plan(struct network *network, struct shape input, const stru
                          size_t count);
 void network_destroy(struct network *network);
 
+/* Lets matrix products round their operands to bfloat16 where they can (core/kernels/bf16.h), or, as after
+ * plan, not. Before bind, which takes other memory for it. */
+void network_set_bf16(struct network *network, bool bf16);
+
 /* Takes memory for `batch` samples a pass, with gradients where `training`, workspace for `threads` threads;
  * called again, it keeps the parameters and buffers and takes the rest anew. */
 enum status network_bind(struct network *network, size_t batch, bool training, int threads);

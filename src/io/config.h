@@ -30,6 +30,7 @@ enum config_schedule {
     CONFIG_ONECYCLE,
     CONFIG_TRIANGULAR,
 }; /* as enum schedule_kind */
+enum config_precision { CONFIG_FLOAT32, CONFIG_BF16 };
 enum config_lr_scaling { CONFIG_SCALING_NONE, CONFIG_SCALING_LINEAR, CONFIG_SCALING_SQRT };
 
 struct config {
@@ -60,6 +61,7 @@ struct config {
     struct {
         double epochs;
         size_t batch;
+        int precision; /* enum config_precision */
         int optimizer; /* enum config_optimizer */
         double lr, momentum;
         bool nesterov;

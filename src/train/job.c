@@ -1,6 +1,7 @@
 #include "train/job.h"
 
 #include "core/denormals.h"
+#include "core/kernels/bf16.h"
 #include "core/kernels/isa.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -127,6 +128,8 @@ static enum status plan(struct job *job)
     enum status status =
         network_plan(&job->network, input, config->network.lines, config->network.line_count);
     if (!status)
+        network_set_bf16(&job->network, config->train.precision == CONFIG_BF16);
+    if (!status)
         status = check_statistics(job);
     if (status || !job->has_data)
         return status;
@@ -152,6 +155,14 @@ static enum status place(struct job *job)
     omp_set_num_threads(job->threads);
     denormals_flush_team(job->threads);
     return status;
+}
+
+static void check_bf16(const struct comm *comm)
+{
+    alike_instructions(comm, bf16_kernel()->name);
+    if (!bf16_is_fast() && log_is_speaker())
+        log_warn("train.precision = bf16, but this processor, or what CNN_ISA names, has no instructions for "
+                 "bfloat16 (AVX512-BF16): they are imitated, which is slower than float32");
 }
 
 /* Ranks without a sample in a full batch wait for the others, step by step. */
@@ -203,6 +214,8 @@ enum status job_open(struct job *job, const struct comm *comm, const struct conf
         return status;
     }
     alike_instructions(comm, isa_choose()->name);
+    if (config->train.precision == CONFIG_BF16)
+        check_bf16(comm);
     warn_idle(job);
     return STATUS_OK;
 }

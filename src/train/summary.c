@@ -1,6 +1,7 @@
 #include "train/summary.h"
 
 #include "core/build_info.h"
+#include "core/kernels/bf16.h"
 #include "core/kernels/isa.h"
 #include "core/log.h"
 #include "core/optimizer.h"
@@ -209,7 +210,10 @@ static void print_ranks(const struct summary_run *run)
         log_print("%d hosts", run->node->count);
     else
         log_print("%s", run->comm->host);
-    log_print(", %s\n", isa_choose()->name);
+    log_print(", %s", isa_choose()->name);
+    if (run->config->train.precision == CONFIG_BF16)
+        log_print(", %s", bf16_kernel()->name);
+    log_print("\n");
 }
 
 static void print_batch(const struct summary_run *run)

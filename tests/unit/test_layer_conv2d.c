@@ -5,6 +5,7 @@
 #include "support/naive.h"
 #include "support/network_text.h"
 #include "support/probe.h"
+#include "support/rounded.h"
 #include "support/scratch.h"
 
 #include <math.h>
@@ -91,13 +92,16 @@ static const struct row {
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
-/* The two ways of computing: `direct`, and `winograd` where that can be. */
-enum { WAYS = 2 };
-static const char *const ways[WAYS] = {"direct", "winograd"};
+/* The ways of computing: `direct`, and `winograd` and in bfloat16 where that can be. */
+enum { BF16 = 2, WAYS };
+static const char *const ways[WAYS] = {"direct", "winograd", "direct"};
 
 static bool row_can(const struct row *r, size_t way)
 {
     bool small = r->padding_h <= 2 && r->padding_w <= 2;
+    if (way == BF16)
+        return r->kernel_h == 1 && r->kernel_w == 1 && r->groups == 1 && r->padding_h == 0 &&
+               r->padding_w == 0;
     return way == 0 || (r->kernel_h == 3 && r->kernel_w == 3 && r->stride_h == 1 && r->stride_w == 1 &&
                         r->dilation_h == 1 && r->dilation_w == 1 && r->groups == 1 && small);
 }
@@ -160,6 +164,50 @@ static void check_plan(const struct layer *layer, const struct naive_window *v, 
     assert_false(p[1].decay);
 }
 
+/* Operands are rounded: rounding them before changes nothing. */
+static void check_rounding(struct probe *probe)
+{
+    size_t weights = probe->layer.parameters[0].count, counts[] = {probe->y_count, probe->x_count, weights};
+    float *const results[] = {probe->y, probe->dx[0], probe->gradients}, *first[3];
+    float *const operands[] = {probe->dy, probe->x[0], probe->parameters}, *saved[3];
+    probe_forward(probe, 2);
+    probe_backward(probe, 2);
+    for (size_t k = 0; k < 3; k++) {
+        first[k] = array_floats(counts[k]);
+        saved[k] = array_floats(counts[k]);
+        memcpy(first[k], results[k], counts[k] * sizeof *first[k]);
+        memcpy(saved[k], operands[k], counts[k] * sizeof *saved[k]);
+        round_all(operands[k], counts[k]);
+    }
+    probe_forward(probe, 2);
+    probe_backward(probe, 2);
+    for (size_t k = 0; k < 3; k++) {
+        assert_same_bits("of rounded operands", results[k], first[k], counts[k]);
+        memcpy(operands[k], saved[k], counts[k] * sizeof *saved[k]);
+        free(first[k]);
+        free(saved[k]);
+    }
+}
+
+/* The relu that reads y, and the gradient of the one that x comes from, in passing. */
+static void check_relus(struct probe *probe)
+{
+    float *y = array_floats(probe->y_count), *dx = array_floats(probe->x_count);
+    probe_forward(probe, 3);
+    probe_backward(probe, 3);
+    for (size_t i = 0; i < probe->y_count; i++)
+        y[i] = probe->y[i] > 0 ? probe->y[i] : 0;
+    for (size_t i = 0; i < probe->x_count; i++)
+        dx[i] = probe->x[0][i] > 0 ? probe->dx[0][i] : 0;
+    probe->layer.output_relu = probe->layer.input_relu = true;
+    probe_forward(probe, 3);
+    probe_backward(probe, 3);
+    assert_same_bits("y, relu in passing", probe->y, y, probe->y_count);
+    assert_same_bits("dx, relu in passing", probe->dx[0], dx, probe->x_count);
+    free(y);
+    free(dx);
+}
+
 static void check_row(const struct row *r, size_t way)
 {
     struct naive_window v = row_window(r);
@@ -169,6 +217,13 @@ static void check_row(const struct row *r, size_t way)
     row_text(r, way, text);
     probe_create(&probe, row_shape(r), text, v.n);
     check_plan(&probe.layer, &v, bias);
+    if (way == BF16) { /* of numbers that it can hold, products are the same */
+        probe.layer.bf16 = true;
+        check_rounding(&probe);
+        round_all(probe.x[0], probe.x_count);
+        round_all(probe.dy, probe.y_count);
+        round_all(probe.parameters, probe.layer.parameters[0].count);
+    }
 
     size_t weights = probe.layer.parameters[0].count;
     double *x = array_doubles(probe.x[0], probe.x_count), *dy = array_doubles(probe.dy, probe.y_count);
@@ -178,6 +233,7 @@ static void check_row(const struct row *r, size_t way)
     naive_conv2d(&v, x, w, bias ? w + weights : NULL, y);
     naive_conv2d_backward(&v, x, w, dy, dx, dw, bias ? dw + weights : NULL);
     probe_check(&probe, &(struct probe_truth){.y = y, .dx = {dx}, .gradients = dw});
+    check_relus(&probe);
     free(x);
     free(dy);
     free(w);
@@ -195,7 +251,8 @@ static void test_grid(void **state)
         for (size_t i = 0; i < WAYS * ROWS; i++) {
             if (!row_can(&rows[i / WAYS], i % WAYS))
                 continue;
-            print_message("%s, row %zu, %s\n", isa_kernel(k)->name, i / WAYS, ways[i % WAYS]);
+            print_message("%s, row %zu, %s%s\n", isa_kernel(k)->name, i / WAYS, ways[i % WAYS],
+                          i % WAYS == BF16 ? " in bfloat16" : "");
             check_row(&rows[i / WAYS], i % WAYS);
         }
     }

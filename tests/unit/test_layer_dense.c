@@ -3,6 +3,7 @@
 #include "support/naive.h"
 #include "support/network_text.h"
 #include "support/probe.h"
+#include "support/rounded.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -23,7 +24,7 @@ static const struct row {
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
-static void check_row(const struct row *r)
+static void check_row(const struct row *r, bool bf16)
 {
     bool bias = !strcmp(r->bias, "yes");
     char text[128];
@@ -37,6 +38,12 @@ static void check_row(const struct row *r)
                 p[0].decay);
     assert_true(!bias || (p[1].dimension_count == 1 && p[1].dimensions[0] == r->out && !p[1].decay));
 
+    if (bf16) { /* of numbers that it can hold, products are the same */
+        probe.layer.bf16 = true;
+        round_all(probe.x[0], probe.x_count);
+        round_all(probe.dy, probe.y_count);
+        round_all(probe.parameters, p[0].count);
+    }
     double *x = array_doubles(probe.x[0], probe.x_count), *dy = array_doubles(probe.dy, probe.y_count);
     double *w = array_doubles(probe.parameters, probe.parameter_count);
     double *y = array_bytes(probe.y_count * sizeof *y), *dx = array_bytes(probe.x_count * sizeof *dx);
@@ -58,7 +65,8 @@ static void test_grid(void **state)
     (void)state;
     for (size_t i = 0; i < ROWS; i++) {
         print_message("row %zu\n", i);
-        check_row(&rows[i]);
+        check_row(&rows[i], false);
+        check_row(&rows[i], true);
     }
 }
 

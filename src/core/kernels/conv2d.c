@@ -1,6 +1,7 @@
 #include "core/kernels/conv2d.h"
 
 #include "core/kernels/axis.h"
+#include "core/kernels/conv2d_bf16.h"
 #include "core/kernels/conv2d_narrow.h"
 #include "core/kernels/conv2d_planar.h"
 #include "core/kernels/conv2d_winograd.h"
@@ -98,6 +99,8 @@ size_t conv2d_data_workspace(const struct conv2d *g, size_t n, int threads)
     size_t forward, backward;
     if (g->winograd)
         return conv2d_winograd_data_workspace(g, n, threads);
+    if (g->bf16)
+        return conv2d_bf16_data_workspace(g, threads);
     if (conv2d_planar_fits(g))
         forward = conv2d_planar_workspace(g, threads);
     else
@@ -401,6 +404,10 @@ void conv2d_forward(const struct conv2d *g, size_t n, const float *x, const floa
         conv2d_winograd_forward(g, n, x, weight, epilogue, y, workspace, threads);
         return;
     }
+    if (g->bf16) {
+        conv2d_bf16_forward(g, n, x, weight, epilogue, y, workspace, threads);
+        return;
+    }
     if (conv2d_planar_fits(g)) {
         conv2d_planar_forward(g, n, x, weight, epilogue, y, workspace, threads);
         return;
@@ -421,6 +428,10 @@ void conv2d_backward_input(const struct conv2d *g, size_t n, const float *dy, co
     size_t bytes;
     if (g->winograd) {
         conv2d_winograd_backward_input(g, n, dy, weight, relu_output, dx, workspace, threads);
+        return;
+    }
+    if (g->bf16) {
+        conv2d_bf16_backward_input(g, n, dy, weight, relu_output, dx, workspace, threads);
         return;
     }
     if (conv2d_narrow_fits(g)) {

@@ -28,7 +28,10 @@ struct conv2d {
     size_t c, oc, groups; /* channels in and out, both divisible by groups */
     const struct tile_kernel *kernel;
     bool winograd; /* by conv2d_winograd.h, which fits */
-    bool is_part;  /* weight gradients are summed in one part, not in several */
+    /* A kernel for slots (core/kernels/bf16.h): operands are rounded to bfloat16, which conv2d_bf16.h can.
+     * NULL: they are not. */
+    const struct tile_kernel *bf16;
+    bool is_part; /* weight gradients are summed in one part, not in several */
 };
 
 /* What is done to an output while it is in a register. */

@@ -1,4 +1,5 @@
 #include "core/kernels/axis.h"
+#include "core/kernels/bf16.h"
 #include "core/kernels/conv2d.h"
 #include "core/kernels/conv2d_weight_few.h"
 #include "core/kernels/conv2d_winograd.h"
@@ -39,9 +40,12 @@ struct pass {
     struct window_range *tap_rows, *tap_columns; /* outputs that a kernel position is inside for */
     float *sums;                                 /* (task), or where there is one part (thread) */
     float *outputs;                              /* (thread): a copy of output gradients of a block */
+    float *input_slots, *output_slots;           /* (thread): of bfloat16, pairs of pixels of a chunk: (pairs,
+                                                    slot_step);           and of a block, (pairs, block_width) */
     struct tile_run *runs;                       /* (thread, tap, run_count) */
     size_t *run_counts;                          /* (thread, tap) */
     size_t block_floats, sum_floats, output_floats, run_count;
+    size_t pairs, slot_step; /* most in a chunk; from one to the next */
 };
 
 /* What a task works on, but for the images: some input channels of a group, some blocks of its outputs. */
@@ -57,6 +61,7 @@ struct chunk {
     const float *x;                            /* the first image, the piece's first channel */
     const float *dy;                           /* first pixel, first channel of the block */
     size_t dy_pixel, dy_image;
+    float *slots;          /* of bfloat16, or NULL: the piece's inputs */
     struct tile_run *runs; /* (tap): what its products go through; how many */
     size_t *run_counts;
     ptrdiff_t x_ahead, dy_ahead; /* from here to the next chunk; 0: there is none */
@@ -105,14 +110,19 @@ static void plan_parts(struct pass *p)
     p->parts = g->is_part ? 1 : size_max(1, size_min(most, p->chunks));
 }
 
+static bool is_copied(const struct pass *p, size_t columns)
+{
+    return columns % p->kernel->vector != 0; /* products read whole registers */
+}
+
 static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void *workspace, size_t *bytes)
 {
     struct pass p = {.g = g,
-                     .kernel = g->kernel,
+                     .kernel = g->bf16 ? g->bf16 : g->kernel,
                      .n = n,
                      .depth = g->c / g->groups,
                      .width = g->oc / g->groups,
-                     .block_width = 2 * g->kernel->vector,
+                     .block_width = 2 * (g->bf16 ? g->bf16 : g->kernel)->vector,
                      .taps = g->h.kernel * g->w.kernel};
     p.blocks = size_divide_up(p.width, p.block_width);
     plan_chunks(&p);
@@ -121,13 +131,17 @@ static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void
     p.block_floats = (p.taps * p.slice_depth + 1) * p.block_width;
     p.sum_floats = p.strip_blocks * p.block_floats;
     p.run_count = p.chunk_images * p.band_rows;
-    p.output_floats = p.width % p.kernel->vector ? p.run_count * g->w.out * p.block_width : 0;
+    p.output_floats = is_copied(&p, p.width) ? p.run_count * g->w.out * p.block_width : 0;
+    p.pairs = g->bf16 ? size_divide_up(p.run_count * g->w.out, 2) : 0;
+    p.slot_step = (size_divide_up(p.slice_depth, LINE_FLOATS) | 1) * LINE_FLOATS;
     struct workspace w = {.memory = workspace};
     p.tap_rows = workspace_take(&w, g->h.kernel * sizeof *p.tap_rows);
     p.tap_columns = workspace_take(&w, g->w.kernel * sizeof *p.tap_columns);
     size_t sums = size_max((size_t)threads, p.parts > 1 ? p.parts * p.pieces : 0);
     p.sums = workspace_take(&w, sums * p.sum_floats * sizeof *p.sums);
     p.outputs = workspace_take(&w, (size_t)threads * p.output_floats * sizeof *p.outputs);
+    p.input_slots = workspace_take(&w, (size_t)threads * p.pairs * p.slot_step * sizeof *p.input_slots);
+    p.output_slots = workspace_take(&w, (size_t)threads * p.pairs * p.block_width * sizeof *p.output_slots);
     p.runs = workspace_take(&w, (size_t)threads * p.taps * p.run_count * sizeof *p.runs);
     p.run_counts = workspace_take(&w, (size_t)threads * p.taps * sizeof *p.run_counts);
     *bytes = w.used;
@@ -140,7 +154,8 @@ size_t conv2d_backward_weight_workspace(const struct conv2d *g, size_t n, int th
     if (g->winograd)
         return conv2d_winograd_weight_workspace(g, n, threads);
     pass_init(g, n, threads, NULL, &bytes);
-    return conv2d_weight_few_fits(g) ? size_max(bytes, conv2d_weight_few_workspace(g, n, threads)) : bytes;
+    return !g->bf16 && conv2d_weight_few_fits(g) ? size_max(bytes, conv2d_weight_few_workspace(g, n, threads))
+                                                 : bytes;
 }
 
 static struct piece piece_at(const struct pass *p, size_t i)
@@ -198,11 +213,6 @@ static void find_runs(const struct pass *p, struct chunk *c)
             tap_runs(p, c, tap / p->g->w.kernel, tap % p->g->w.kernel, c->runs + tap * p->run_count);
 }
 
-static bool is_copied(const struct pass *p, size_t columns)
-{
-    return columns % p->kernel->vector != 0; /* products read whole registers */
-}
-
 static const float *outputs_at(const struct pass *p, const struct chunk *c, size_t block)
 {
     const struct conv2d *g = p->g;
@@ -221,13 +231,17 @@ static void ask_ahead(const struct pass *p, const struct chunk *c, size_t tile, 
     if (!c->x_ahead && !c->dy_ahead)
         return;
     if (tile < lines) {
+        if (c->slots && p->g->h.stride * p->g->w.stride > 1) /* no even step leads from pair to pair */
+            return;
         product->ahead = c->x + c->x_ahead + tile * LINE_FLOATS;
+        product->ahead_step = c->slots ? 2 * p->g->c : 0;
         return;
     }
     size_t column = ((tile - lines) * p->taps + tap) * LINE_FLOATS;
     if (column < (piece->last_block - piece->first_block) * p->block_width && !is_copied(p, c->columns)) {
         product->ahead = outputs_at(p, c, piece->first_block) + c->dy_ahead + column;
         product->ahead_b = true;
+        product->ahead_step = c->slots ? 2 * p->g->oc : 0;
     }
 }
 
@@ -240,11 +254,11 @@ static void add_weights(const struct pass *p, const struct chunk *c, float *sums
            tiles_before = (c->block - piece->first_block) * tiles;
     for (size_t tile = 0; tile < tiles; tile++) {
         size_t first = size_cut(depth, tiles, tile), count = size_cut(depth, tiles, tile + 1) - first;
-        const float *a = c->x + first;
+        const float *a = (c->slots ? c->slots : c->x) + first;
         for (size_t tap = 0; tap < p->taps; tap++) {
             struct tile_product product = {.runs = c->runs + tap * p->run_count,
                                            .run_count = c->run_counts[tap],
-                                           .a_step = p->g->w.stride * p->g->c,
+                                           .a_step = c->slots ? p->slot_step : p->g->w.stride * p->g->c,
                                            .b_step = c->dy_pixel,
                                            .adjacent = true,
                                            .accumulate = !c->is_first};
@@ -270,24 +284,67 @@ static void copy_outputs(const struct pass *p, struct chunk *c, float *copy)
             memcpy(copy, from + image * image_step + i * step, c->columns * sizeof *copy);
 }
 
-/* The block's bias gradients: its output gradients times a row of ones. */
-static void add_bias(const struct pass *p, const struct chunk *c, float *sums)
+/* The block's bias gradients. */
+static void add_bias(const struct pass *p, const struct chunk *c, float *restrict sums)
 {
-    static const float one = 1;
     size_t pixels = (c->last_row - c->first_row) * p->g->w.out;
-    for (size_t image = 0; image < c->images; image++) {
-        struct tile_run run = {.length = pixels};
-        struct tile_product product = {.runs = &run,
-                                       .run_count = 1,
-                                       .b_step = c->dy_pixel,
-                                       .adjacent = true,
-                                       .accumulate = !c->is_first || image > 0};
-        p->kernel->product(&product, 1, c->width, (const float *[]){&one}, c->dy + image * c->dy_image,
-                           (float *[]){sums});
+    if (c->is_first)
+        memset(sums, 0, p->block_width * sizeof *sums);
+    for (size_t image = 0; image < c->images; image++)
+        for (size_t i = 0; i < pixels; i++) {
+            const float *restrict from = c->dy + image * c->dy_image + i * c->dy_pixel;
+            for (size_t o = 0; o < c->columns; o++)
+                sums[o] += from[o];
+        }
+}
+
+/* Slots of a chunk's pixels, two at a time, from where the first one is and from one pixel, row and image to
+ * the next. */
+static void pair_pixels(const struct pass *p, const struct chunk *c, const float *from, const size_t steps[3],
+                        size_t channels, float *to, size_t to_step)
+{
+    size_t rows = c->last_row - c->first_row, width = p->g->w.out, pixels = c->images * rows * width, x = 0,
+           y = 0, image = 0;
+    const float *first = NULL;
+    for (size_t i = 0; i < pixels; i++) {
+        const float *at = from + image * steps[2] + y * steps[1] + x * steps[0];
+        if (i % 2 == 0)
+            first = at;
+        if (i % 2 || i + 1 == pixels) {
+            p->kernel->bf16->lines(first, i % 2 ? at : NULL, channels, to);
+            to += to_step;
+        }
+        if (++x == width) {
+            x = 0;
+            if (++y == rows) {
+                y = 0;
+                image++;
+            }
+        }
     }
 }
 
-static void block_compute(const struct pass *p, struct chunk *c, size_t block, float *sums, float *copy)
+/* The block's output gradients, and with the first block its inputs, in bfloat16: one run of slots. */
+static void pair_all(const struct pass *p, struct chunk *c, size_t thread)
+{
+    const struct conv2d *g = p->g;
+    float *outputs = p->output_slots + thread * p->pairs * p->block_width;
+    const size_t out_steps[3] = {c->dy_pixel, g->w.out * c->dy_pixel, c->dy_image};
+    pair_pixels(p, c, c->dy, out_steps, c->columns, outputs, c->width);
+    c->dy = outputs;
+    c->dy_pixel = c->width;
+    c->run_counts[0] = 1;
+    c->runs[0] =
+        (struct tile_run){.length = size_divide_up(c->images * (c->last_row - c->first_row) * g->w.out, 2)};
+    if (c->block > c->piece->first_block)
+        return;
+    const size_t in_steps[3] = {g->w.stride * g->c, g->h.stride * g->w.in * g->c, g->h.in * g->w.in * g->c};
+    c->slots = p->input_slots + thread * p->pairs * p->slot_step;
+    pair_pixels(p, c, c->x + c->first_row * in_steps[1], in_steps, piece_depth(c->piece), c->slots,
+                p->slot_step);
+}
+
+static void block_compute(const struct pass *p, struct chunk *c, size_t block, float *sums, size_t thread)
 {
     const struct conv2d *g = p->g;
     c->block = block;
@@ -296,12 +353,14 @@ static void block_compute(const struct pass *p, struct chunk *c, size_t block, f
     c->dy = outputs_at(p, c, block);
     c->dy_pixel = g->oc;
     c->dy_image = g->h.out * g->w.out * g->oc;
-    if (is_copied(p, c->columns))
-        copy_outputs(p, c, copy);
-    if (block == c->piece->first_block || is_copied(p, c->columns))
-        find_runs(p, c);
+    if (is_copied(p, c->columns) && !g->bf16)
+        copy_outputs(p, c, p->outputs + thread * p->output_floats);
     if (p->dbias && c->piece->first_channel == 0)
         add_bias(p, c, sums + p->taps * p->slice_depth * p->block_width);
+    if (g->bf16)
+        pair_all(p, c, thread);
+    else if (block == c->piece->first_block || is_copied(p, c->columns))
+        find_runs(p, c);
     add_weights(p, c, sums);
 }
 
@@ -372,8 +431,7 @@ static void task_compute(const void *work, size_t task, size_t thread)
         if (i + 1 < stop)
             chunk_look_ahead(p, &c, i + 1);
         for (size_t block = piece.first_block; block < piece.last_block; block++)
-            block_compute(p, &c, block, sums + (block - piece.first_block) * p->block_floats,
-                          p->outputs + thread * p->output_floats);
+            block_compute(p, &c, block, sums + (block - piece.first_block) * p->block_floats, thread);
     }
     for (size_t block = piece.first_block; p->parts == 1 && block < piece.last_block; block++)
         for (size_t unit = 0; unit * UNIT_CHANNELS < piece_depth(&piece); unit++)
@@ -401,7 +459,8 @@ void conv2d_backward_weight(const struct conv2d *g, size_t n, const float *x, co
         conv2d_winograd_backward_weight(g, n, x, dy, dweight, dbias, workspace, threads);
         return;
     }
-    if (conv2d_weight_few_fits(g) && conv2d_weight_few(g, n, x, dy, dweight, dbias, workspace, threads))
+    if (!g->bf16 && conv2d_weight_few_fits(g) &&
+        conv2d_weight_few(g, n, x, dy, dweight, dbias, workspace, threads))
         return;
     struct pass p = pass_init(g, n, threads, workspace, &bytes);
     for (size_t k = 0; k < g->h.kernel; k++)

@@ -18,14 +18,15 @@ enum {
 
 static bool is_large(const struct dense *g)
 {
-    return g->in * g->out > OWN_WEIGHTS;
+    return g->in * g->out > OWN_WEIGHTS && !g->bf16;
 }
 
 /* One pixel. */
 static struct conv2d convolution(const struct dense *g)
 {
     struct window one = {.in = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1};
-    return (struct conv2d){.h = one, .w = one, .c = g->in, .oc = g->out, .groups = 1, .kernel = g->kernel};
+    return (struct conv2d){
+        .h = one, .w = one, .c = g->in, .oc = g->out, .groups = 1, .kernel = g->kernel, .bf16 = g->bf16};
 }
 
 size_t dense_workspace(const struct dense *g, size_t n, int threads)

@@ -7,6 +7,7 @@
 struct dense {
     size_t in, out;
     const struct tile_kernel *kernel;
+    const struct tile_kernel *bf16; /* of forward and the input gradient: as in struct conv2d */
 };
 
 /* Bytes of workspace that forward and backward_input need. */

@@ -1,9 +1,11 @@
 #include "core/kernels/isa.h"
 
+#include "core/kernels/bf16.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct tile_kernel tile_portable;
+extern const struct tile_kernel tile_portable, tile_bf16_portable;
 
 static bool always(void)
 {
@@ -11,7 +13,7 @@ static bool always(void)
 }
 
 #ifdef __x86_64__
-extern const struct tile_kernel tile_x86_64_v4, tile_x86_64_v3, tile_x86_64_v2;
+extern const struct tile_kernel tile_x86_64_v4, tile_x86_64_v3, tile_x86_64_v2, tile_bf16_avx512;
 
 static bool has_v2(void)
 {
@@ -62,4 +64,22 @@ const struct tile_kernel *isa_choose(void)
         if (!strcmp(kernel->name, name))
             break;
     return kernel;
+}
+
+bool bf16_is_fast(void)
+{
+#ifdef __x86_64__
+    return isa_choose() == &tile_x86_64_v4 && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
+const struct tile_kernel *bf16_kernel(void)
+{
+#ifdef __x86_64__
+    if (bf16_is_fast())
+        return &tile_bf16_avx512;
+#endif
+    return &tile_bf16_portable;
 }

@@ -1,12 +1,17 @@
-/* Compiled once per instruction set, with
+/* Compiled once per instruction set, and for slots (core/kernels/bf16.h), with
  *
  *   TILE_KERNEL  name of the table that it defines      TILE_NAME    what the user calls it
  *   TILE_VECTOR  floats in a register                   TILE_ROWS    rows that registers suffice for
- *   WINOGRAD_KERNEL  the table of winograd.c */
+ *   WINOGRAD_KERNEL  the table of winograd.c, or for slots BF16_TABLE, that of bf16.c */
 #include "core/kernels/tile.h"
 
 #include "core/kernels/vector.h"
 
+#ifdef BF16_TABLE
+enum { STEPS = 2 /* of a sum, in a slot */ };
+#else
+enum { STEPS = 1 };
+#endif
 enum { VECTORS_MAX = 2, LINE = 16 /* floats in a cache line */ };
 
 /* How the rows of a lie, which makes three loops. */
@@ -16,6 +21,29 @@ enum access {
     ANYWHERE,
     ADJACENT,
 };
+
+/* sum + x * factor; of slots, both their products. */
+#if defined BF16_TABLE && defined __AVX512BF16__
+static inline vector multiply_add(vector sum, float x, vector factor)
+{
+    return (vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_ps(x), (__m512bh)factor);
+}
+#elif defined BF16_TABLE
+static inline vector multiply_add(vector sum, float x, vector factor)
+{
+    typedef unsigned bits __attribute__((vector_size(sizeof(vector))));
+    unsigned slot;
+    memcpy(&slot, &x, sizeof slot);
+    const bits both = (bits){0} + slot, upper = (bits){0} + 0xffff0000;
+    sum += (vector)(both << 16) * (vector)((bits)factor << 16);
+    return sum + (vector)(both & upper) * (vector)((bits)factor & upper);
+}
+#else
+static inline vector multiply_add(vector sum, float x, vector factor)
+{
+    return sum + x * factor;
+}
+#endif
 
 /* sum[m][v] += x * factor[v], one step of a run. */
 static inline __attribute__((always_inline)) void add_step(const size_t rows, const size_t vectors,
@@ -33,7 +61,7 @@ static inline __attribute__((always_inline)) void add_step(const size_t rows, co
         float x = access == ADJACENT ? first[m] : row[m][at];
         UNROLL
         for (size_t v = 0; v < vectors; v++)
-            sum[m][v] += x * factor[v];
+            sum[m][v] = multiply_add(sum[m][v], x, factor[v]);
     }
 }
 
@@ -41,8 +69,11 @@ static inline __attribute__((always_inline)) void add_step(const size_t rows, co
 static inline __attribute__((always_inline)) void ask(const size_t rows, const float *const *row, size_t at)
 {
     UNROLL
-    for (size_t m = 0; m < rows; m++)
-        __builtin_prefetch(row[m] + at);
+    for (size_t m = 0; m < rows; m++) {
+        __builtin_prefetch(row[m] + at * STEPS);
+        if (STEPS == 2)
+            __builtin_prefetch(row[m] + at * STEPS + LINE);
+    }
 }
 
 /* Two steps of a run over neighbouring floats. */
@@ -62,10 +93,10 @@ static inline __attribute__((always_inline)) void add_two_steps(const size_t row
         const float *x = row[m] + at;
         UNROLL
         for (size_t v = 0; v < vectors; v++)
-            sum[m][v] += x[0] * factor[v];
+            sum[m][v] = multiply_add(sum[m][v], x[0], factor[v]);
         UNROLL
         for (size_t v = 0; v < vectors; v++)
-            sum[m][v] += x[1] * second[v];
+            sum[m][v] = multiply_add(sum[m][v], x[1], second[v]);
     }
 }
 
@@ -144,7 +175,7 @@ static inline __attribute__((always_inline)) void product(const struct tile_prod
     start(p, rows, vectors, rest, c, sum);
     const float *ahead = p->ahead ? p->ahead : row[0];
     const bool ahead_b = p->ahead && p->ahead_b;
-    const size_t ahead_step = ahead_b ? b_step : a_step;
+    const size_t ahead_step = p->ahead_step ? p->ahead_step : ahead_b ? b_step : a_step;
     for (size_t r = 0; r < p->run_count; r++) {
         size_t at = p->runs[r].a, left = p->runs[r].length;
         const float *line = b + p->runs[r].b, *next = ahead + (ahead_b ? p->runs[r].b : at);
@@ -162,6 +193,8 @@ static inline __attribute__((always_inline)) void product(const struct tile_prod
             for (; left > 0; left--, at += a_step, line += b_step) {
                 if (access == ADJACENT) {
                     __builtin_prefetch(next, 0, 2);
+                    if (STEPS == 2)
+                        __builtin_prefetch(next + ahead_step / 2, 0, 2);
                     next += ahead_step;
                 }
                 add_step(rows, vectors, access, row, at, line, sum);
@@ -284,7 +317,11 @@ static double peak(size_t count)
     return 2.0 * CHAINS * TILE_VECTOR * (double)count;
 }
 
+#ifdef BF16_TABLE
+extern const struct bf16 BF16_TABLE;
+#else
 extern const struct winograd WINOGRAD_KERNEL;
+#endif
 
 const struct tile_kernel TILE_KERNEL = {
     .name = TILE_NAME,
@@ -292,5 +329,9 @@ const struct tile_kernel TILE_KERNEL = {
     .rows = TILE_ROWS,
     .product = any_product,
     .peak = peak,
+#ifdef BF16_TABLE
+    .bf16 = &BF16_TABLE,
+#else
     .winograd = &WINOGRAD_KERNEL,
+#endif
 };

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 struct winograd;
+struct bf16;
 
 struct tile_run {
     size_t a, b, length; /* offsets in floats */
@@ -31,6 +32,8 @@ struct tile_product {
      * ahead[r.b + i*b_step]. NULL: none. */
     const float *ahead;
     bool ahead_b;
+    size_t ahead_step; /* floats from one such line to the next; 0: a_step, or b_step. Kernels for slots ask
+                          for two at a step, half of this apart */
     /* The same for rows anywhere whose runs go over neighbouring floats: the rows of the next product, of
      * which the last run's lines are asked for, as the others have mostly been read. NULL: none. */
     const float *const *ahead_rows;
@@ -58,7 +61,9 @@ struct tile_kernel {
      * measuring the processor's peak. */
     double (*peak)(size_t count);
 
-    const struct winograd *winograd; /* core/kernels/winograd.h, for the same registers */
+    const struct winograd *winograd; /* core/kernels/winograd.h, for the same registers; or, of a kernel for
+                                        slots, NULL, and */
+    const struct bf16 *bf16;         /* core/kernels/bf16.h */
 };
 
 /* Columns that are computed for `columns` wanted: one vector or two. */
