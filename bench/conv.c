@@ -176,16 +176,19 @@ static struct work work_create(const struct shape *s, const struct tile_kernel *
     w.arena = arena_counter();
     work_floats(&w);
     size_t bytes = w.arena.used;
-    if (arena_create(&w.arena, bytes, "a convolution"))
-        abort();
+    if (arena_create(&w.arena, bytes, "a convolution")) {
+        fprintf(stderr, "error: %s\n", status_message());
+        exit(1);
+    }
     work_floats(&w);
     return w;
 }
 
-static void measure_onednn(struct work *w, double flop, int repeats)
+static void measure_onednn(struct work *w, double flop, int repeats, int only)
 {
     for (int pass = 0; pass < PASSES; pass++) {
-        w->onednn = onednn_create(&w->g, w->n, (enum onednn_pass)pass);
+        bool wanted = only < 0 || pass == only;
+        w->onednn = wanted ? onednn_create(&w->g, w->n, (enum onednn_pass)pass) : NULL;
         if (w->onednn)
             printf(" %6.1f", flop / best_seconds(w, onednn_pass, pass, repeats) / 1e9);
         else
@@ -263,9 +266,9 @@ int main(int argc, char **argv)
         }
         printf(" ");
         if (!ours_only) {
-            measure_onednn(&w, flop, repeats);
+            measure_onednn(&w, flop, repeats, only);
             printf(" ");
-            for (int pass = 0; pass < PASSES; pass++)
+            for (int pass = only < 0 ? 0 : only; pass < (only < 0 ? PASSES : only + 1); pass++)
                 printf(" %6.1f", flop / best_seconds(&w, im2col_pass, pass, repeats) / 1e9);
         }
         printf("\n");

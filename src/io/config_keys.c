@@ -54,13 +54,6 @@ const struct option config_keys[] = {
      "passes over the training samples; 9.9: the tenth is cut short after 9 tenths of its steps, rounded up"},
     {"train", "batch", OPTION_SIZE, FIELD(train.batch), "128", 1, 1 << 24, NULL,
      "samples per step, all ranks together", CHANGE_ASKED},
-    {"train", "precision", OPTION_CHOICE, FIELD(train.precision), "float32", 0, 0, "float32|bf16",
-     "bf16: matrix products of dense layers and of 1x1 convolutions round their operands to bfloat16, and "
-     "add up "
-     "in float32, in training and tests; weights, activations and gradients stay float32. It pays on "
-     "processors "
-     "with AVX512-BF16 only",
-     CHANGE_ASKED},
     {"train", "optimizer", OPTION_CHOICE, FIELD(train.optimizer), "sgd", 0, 0,
      "sgd|adam|adamw|rmsprop|lars|lamb", "what is done to the weights with their gradients", CHANGE_NEVER},
     {"train", "lr", OPTION_REAL, FIELD(train.lr), "0.01", 0, INFINITY, NULL,
@@ -142,6 +135,11 @@ const struct option config_keys[] = {
      "softmax: how much samples of each class count, such as 1,2,0.5; balanced: classes count the same, "
      "however "
      "many samples they have; in the training loss, not in the test loss"},
+    {"train", "precision", OPTION_CHOICE, FIELD(train.precision), "float32", 0, 0, "float32|bf16",
+     "bf16: matrix products of dense layers and of 1x1 convolutions round their operands to bfloat16, and "
+     "add up in float32, in training and tests; weights, activations and gradients stay float32. It pays on "
+     "processors with AVX512-BF16 only",
+     CHANGE_ASKED},
 
     {"evaluate", "every", OPTION_SIZE, FIELD(evaluate.every), "1", 0, 1e6, NULL,
      "epochs from one test to the next; after the last epoch there always is one; 0: after that alone"},

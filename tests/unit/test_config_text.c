@@ -73,8 +73,8 @@ static void text_reads_back(void **state)
 static void every_key_reads_back(void **state)
 {
     (void)state;
-    static const char *const values[] = {"no",   "yes",  "0.7",  "3",      "4x5x6",   "step",      "tree",
-                                         "text", "sqrt", "lamb", "random", "reflect", "flip,shift"};
+    static const char *const values[] = {"no",   "yes",  "0.7",  "3",      "4x5x6",   "step",       "tree",
+                                         "text", "sqrt", "lamb", "random", "reflect", "flip,shift", "bf16"};
     for (size_t i = 0; i < config_key_count; i++) {
         size_t changes = 0;
         for (size_t v = 0; v < sizeof values / sizeof *values; v++) {

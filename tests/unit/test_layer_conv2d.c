@@ -73,9 +73,14 @@ static const struct row {
     {19, 14, 14, 3, 7, 1, 5, 5, 1, 1, 1, 1, 2, 2, "yes"},
     {3, 40, 41, 17, 20, 1, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
     {2, 33, 29, 9, 65, 1, 3, 3, 2, 2, 1, 1, 1, 1, "no"},
-    /* weights in several pieces, of one part of the images and of two */
+    /* weights in several pieces, of one part of the images and of more */
     {3, 19, 18, 258, 256, 1, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
     {2, 11, 9, 100, 130, 1, 3, 3, 2, 2, 1, 1, 1, 1, "yes"},
+    {1, 8, 7, 140, 200, 2, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
+    {9, 14, 13, 70, 72, 1, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
+    /* a tile's pixels 4 KiB apart */
+    {2, 5, 6, 1024, 40, 1, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
+    {2, 7, 5, 512, 20, 1, 1, 1, 2, 2, 1, 1, 0, 0, "no"},
     /* blocks of 32 channels in groups, whole and not */
     {2, 9, 8, 66, 130, 2, 3, 3, 1, 1, 1, 1, SAME, SAME, "yes"},
     {2, 5, 7, 17, 95, 1, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},

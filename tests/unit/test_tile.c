@@ -18,13 +18,15 @@ static const struct tile_run run_lists[][3] = {
     {{3, 1, 1}},
     {{7, 2, 2}, {0, 90, 9}},
     {{5, 0, 3}, {70, 33, 4}, {1, 11, 0}},
+    {{2, 60, 5}, {9, 100, 51}},
 };
-static const size_t run_counts[] = {0, 1, 2, 3};
+enum { LISTS = 5 };
+static const size_t run_counts[LISTS] = {0, 1, 2, 3, 2};
 
 struct setting {
     const struct tile_kernel *kernel;
     size_t rows, columns, list, a_step;
-    bool adjacent, bias, accumulate, relu;
+    bool adjacent, bias, accumulate, relu, asks;
 };
 
 /* One product; c (rows, columns + GUARD) holds what it was accumulated on, and then the result. */
@@ -38,7 +40,10 @@ static void multiply(const struct setting *s, const float *const *a, const float
                                    .bias = s->bias ? bias : NULL,
                                    .adjacent = s->adjacent,
                                    .accumulate = s->accumulate,
-                                   .relu = s->relu};
+                                   .relu = s->relu,
+                                   .ahead = s->asks ? b : NULL,
+                                   .ahead_b = s->rows % 2,
+                                   .ahead_rows = s->asks && !s->adjacent ? a : NULL};
     float *c[TILE_ROWS_MAX];
     for (size_t m = 0; m < s->rows; m++)
         c[m] = memory + m * (s->columns + GUARD);
@@ -92,6 +97,10 @@ static void check(const struct setting *s)
         multiply(&one, &rows[m], b, bias, alone);
         assert_same_bits("a row alone", alone, line, s->columns);
     }
+    struct setting asking = *s; /* for lines ahead, which changes nothing */
+    asking.asks = true;
+    multiply(&asking, rows, b, bias, before);
+    assert_same_bits("asking", before, c, count);
     free(a);
     free(b);
     free(bias);
@@ -109,7 +118,7 @@ static void test_products(void **state)
         print_message("%s\n", kernel->name);
         for (size_t rows = 1; rows <= kernel->rows; rows++)
             for (size_t c = 0; c < 6; c++)
-                for (size_t list = 0; list < 4; list++)
+                for (size_t list = 0; list < LISTS; list++)
                     for (size_t form = 0; form < 6; form++)
                         check(&(struct setting){kernel, rows, columns[c], list, form % 3 == 0 ? 1 : 5,
                                                 form % 3 == 2, (form + list) % 2 == 0, (rows + form) % 3 == 0,

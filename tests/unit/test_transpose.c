@@ -45,15 +45,15 @@ static void check_sums(size_t outputs, size_t inputs, size_t parts, size_t step)
                 sum += from[q * from_part + i * from_row + o];
             truth[o * to_row + i * step] += sum;
         }
-    transpose_add(&(struct transpose){.from = from,
-                                      .parts = parts,
-                                      .from_part = from_part,
-                                      .from_row = from_row,
-                                      .to = to,
-                                      .to_row = to_row,
-                                      .to_step = step,
-                                      .outputs = outputs,
-                                      .inputs = inputs});
+    transposed_sums_add(&(struct transposed_sums){.from = from,
+                                                  .parts = parts,
+                                                  .from_part = from_part,
+                                                  .from_row = from_row,
+                                                  .to = to,
+                                                  .to_row = to_row,
+                                                  .to_step = step,
+                                                  .outputs = outputs,
+                                                  .inputs = inputs});
     assert_same_bits("to", to, truth, to_count);
     free(from);
     free(to);

@@ -12,13 +12,12 @@
 #include <string.h>
 
 enum {
-    TASK_BYTES = 512 * 1024, /* of sources and targets, half a cache of 1 MiB; more images than one of each
-                                make fuller tiles of their corners */
-    TASKS_PER_THREAD = 4,    /* at least, where that is possible */
-    BAND_PIXELS = 196,       /* so few pixels are not cut further */
-    LINE_FLOATS = 16,
+    TASK_BYTES = 512 * 1024,    /* of sources and targets, half a cache of 1 MiB; more images than one of each
+                                   make fuller tiles of their corners */
+    TASKS_PER_THREAD = 4,       /* at least, where that is possible */
+    BAND_PIXELS = 196,          /* so few pixels are not cut further */
     WAY_BYTES = 4096,           /* of a first-level cache: lines so far apart fall in the same set */
-    TILE_DEPTH = 512,           /* channels whose tile stays in the first-level cache */
+    TILE_DEPTH = 512,           /* channels of a kernel position whose tile stays in the first-level cache */
     TASK_WEIGHTS = 1024 * 1024, /* bytes that stay near while a task goes through its pixels */
 };
 
@@ -290,7 +289,7 @@ static void tile_walk(const struct task *t, struct walk *walk, size_t count, str
 static void prefetch_targets(const struct tile *tile, size_t offset, size_t columns)
 {
     for (size_t m = 0; m < tile->count; m++)
-        for (size_t i = 0; i < columns; i += 16)
+        for (size_t i = 0; i < columns; i += LINE_FLOATS)
             __builtin_prefetch(tile->c[m] + offset + i, 1);
 }
 
@@ -337,6 +336,7 @@ static void class_compute(const struct pass *p, const struct task *t, const stru
             tile_walk(t, &walk, size_cut(pixels, tiles, tile + 2) - size_cut(pixels, tiles, tile + 1), &next);
             prefetch_targets(&next, 0, columns);
         }
+        /* of one channel: pixels of a class rise, so that those between are neighbours where the ends are */
         product.adjacent = p->source.channels == 1 && now.a[now.count - 1] == now.a[0] + now.count - 1;
         tile_compute(p, t, &product, &now, tile + 1 < tiles && p->depth <= TILE_DEPTH ? &next : NULL);
     }

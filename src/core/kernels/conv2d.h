@@ -43,7 +43,9 @@ struct conv2d_epilogue {
 /* Bytes of workspace that each function needs for n images or fewer. */
 size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads);
 
-/* x (n, h, w, c), weight (oc, c/groups, kh, kw), y (n, oh, ow, oc). */
+/* n is 1 or more.
+ *
+ * x (n, h, w, c), weight (oc, c/groups, kh, kw), y (n, oh, ow, oc). */
 void conv2d_forward(const struct conv2d *g, size_t n, const float *x, const float *weight,
                     const struct conv2d_epilogue *epilogue, float *y, void *workspace, int threads);
 

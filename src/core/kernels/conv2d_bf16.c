@@ -11,7 +11,6 @@ enum {
     TASK_BYTES = 512 * 1024,    /* of sources and targets, half a cache of 1 MiB */
     TASKS_PER_THREAD = 4,       /* at least, where that is possible */
     TASK_WEIGHTS = 1024 * 1024, /* bytes that stay near while a task goes through its pixels */
-    LINE_FLOATS = 16,
 };
 
 /* Pixels of a side of the convolution: those of the outputs, or the inputs that outputs read. */

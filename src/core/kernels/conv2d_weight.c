@@ -7,21 +7,21 @@
 #include "core/kernels/parallel.h"
 #include "core/kernels/transpose.h"
 
+#include <stdint.h>
 #include <string.h>
 
 enum {
-    CHUNK_PIXELS = 128,      /* output pixels at one go */
-    TASKS = 16,              /* wanted */
-    PART_PIXELS = 512,       /* at least, where the images are divided */
-    TASK_BYTES = 256 * 1024, /* of sums that a task adds to, at most: a quarter of a cache of 1 MiB */
-    SMALL_PIECE = 128 * 128, /* channels in and out that are not cut further for more tasks: the images are */
-    LINE_FLOATS = 16,        /* of a cache line */
-    UNIT_CHANNELS = 16,      /* input channels that are handed over at a time */
+    CHUNK_PIXELS = 128, /* output pixels at one go */
+    TASKS = 16,         /* wanted */
+    PART_PIXELS = 512,  /* at least, where the images are divided */
+    TASK_BYTES =
+        256 * 1024, /* of sums that a task adds to, if it can be cut so far: a quarter of a cache of 1 MiB */
+    UNIT_CHANNELS = 16, /* input channels that are handed over at a time */
 };
 
 /* The work is cut into tasks: a part of the images, one group, a slice of its input channels, a strip of its
  * blocks of output channels. A task goes through its part in chunks, and for each of them through its blocks,
- * while what the next chunk reads is asked for: it comes from memory, and is in the cache by then.
+ * while what the next chunk reads is asked for, as far as there are products to do so, and comes from memory.
  *
  * A task's sums are (block, tap, channel of the slice, tile_width) and bias (block, block_width). Where there
  * is one part, they are handed over to the weight gradients at once, as long as they are in the cache. */
@@ -40,10 +40,10 @@ struct pass {
     struct window_range *tap_rows, *tap_columns; /* outputs that a kernel position is inside for */
     float *sums;                                 /* (task), or where there is one part (thread) */
     float *outputs;                              /* (thread): a copy of output gradients of a block */
-    float *input_slots, *output_slots;           /* (thread): of bfloat16, pairs of pixels of a chunk: (pairs,
-                                                    slot_step);           and of a block, (pairs, block_width) */
-    struct tile_run *runs;                       /* (thread, tap, run_count) */
-    size_t *run_counts;                          /* (thread, tap) */
+    float *input_slots;    /* (thread): of bfloat16, pairs of a chunk's pixels (pairs, slot_step) */
+    float *output_slots;   /* and of a block's output gradients (pairs, block_width) */
+    struct tile_run *runs; /* (thread, tap, run_count) */
+    size_t *run_counts;    /* (thread, tap) */
     size_t block_floats, sum_floats, output_floats, run_count;
     size_t pairs, slot_step; /* most in a chunk; from one to the next */
 };
@@ -64,12 +64,13 @@ struct chunk {
     float *slots;          /* of bfloat16, or NULL: the piece's inputs */
     struct tile_run *runs; /* (tap): what its products go through; how many */
     size_t *run_counts;
-    ptrdiff_t x_ahead, dy_ahead; /* from here to the next chunk; 0: there is none */
+    bool has_next;
+    ptrdiff_t x_ahead, dy_ahead; /* from here to the next chunk, if there is one */
     bool is_first;               /* of the task: its sums start here */
 };
 
-/* How the work is cut: by the shapes and n only, for the order of the sums depends on it. Fewer images never
- * need more memory. */
+/* How the work is cut, in this and the next two functions: by the shapes, n and the registers only, for the
+ * order of the sums depends on it. Fewer images never need more memory. */
 static void plan_chunks(struct pass *p)
 {
     const struct conv2d *g = p->g;
@@ -81,8 +82,16 @@ static void plan_chunks(struct pass *p)
     p->chunks = size_divide_up(p->n, p->chunk_images) * p->bands;
 }
 
+/* Parts that there are images for. */
+static size_t parts_most(const struct pass *p)
+{
+    const struct conv2d *g = p->g;
+    size_t parts = size_min(p->n * g->h.out * g->w.out / PART_PIXELS, p->chunks);
+    return g->is_part ? 1 : size_max(1, parts);
+}
+
 /* Slices and strips about as wide as each other: the inputs are read once for each strip, the output
- * gradients once for each slice. */
+ * gradients once for each slice. As many as make enough tasks, with parts. */
 static void plan_slices(struct pass *p)
 {
     p->slices = p->strips = 1;
@@ -90,13 +99,13 @@ static void plan_slices(struct pass *p)
         p->pieces = p->g->groups * p->slices * p->strips;
         p->slice_depth = size_divide_up(p->depth, p->slices);
         p->strip_blocks = size_divide_up(p->blocks, p->strips);
-        size_t strip_width = p->strip_blocks * p->block_width;
-        size_t bytes = p->taps * p->slice_depth * strip_width * sizeof *p->sums;
-        bool can_slice = p->slice_depth > p->kernel->rows, can_strip = p->strip_blocks > 1;
-        if ((bytes <= TASK_BYTES && (p->pieces >= TASKS || p->slice_depth * strip_width <= SMALL_PIECE)) ||
-            !(can_slice || can_strip))
+        size_t width = p->strip_blocks * p->block_width,
+               bytes = p->taps * p->slice_depth * width * sizeof *p->sums;
+        bool can_slice = p->slice_depth >= 2 * p->block_width, can_strip = p->strip_blocks > 1,
+             are_enough = p->g->is_part || p->pieces * parts_most(p) >= TASKS;
+        if ((bytes <= TASK_BYTES && are_enough) || !(can_slice || can_strip))
             return;
-        if (can_slice && (p->slice_depth >= strip_width || !can_strip))
+        if (can_slice && (p->slice_depth >= width || !can_strip))
             p->slices *= 2;
         else
             p->strips = size_min(p->strips * 2, p->blocks);
@@ -105,9 +114,7 @@ static void plan_slices(struct pass *p)
 
 static void plan_parts(struct pass *p)
 {
-    const struct conv2d *g = p->g;
-    size_t most = size_min(TASKS / p->pieces, p->n * g->h.out * g->w.out / PART_PIXELS);
-    p->parts = g->is_part ? 1 : size_max(1, size_min(most, p->chunks));
+    p->parts = size_max(1, size_min(TASKS / p->pieces, parts_most(p)));
 }
 
 static bool is_copied(const struct pass *p, size_t columns)
@@ -220,6 +227,12 @@ static const float *outputs_at(const struct pass *p, const struct chunk *c, size
            block * p->block_width;
 }
 
+/* May lie outside of the array: the next chunk may be shorter. */
+static const float *address(const float *from, ptrdiff_t floats)
+{
+    return (const float *)((uintptr_t)from + (uintptr_t)floats * sizeof *from);
+}
+
 /* Lets a product ask for one line of each pixel of the next chunk: the first tiles' products for the lines of
  * inputs, the further ones' for those of output gradients. `tile`: counted through all blocks of the piece.
  */
@@ -228,18 +241,18 @@ static void ask_ahead(const struct pass *p, const struct chunk *c, size_t tile, 
 {
     const struct piece *piece = c->piece;
     size_t lines = size_divide_up(piece_depth(piece), LINE_FLOATS);
-    if (!c->x_ahead && !c->dy_ahead)
+    if (!c->has_next)
         return;
     if (tile < lines) {
         if (c->slots && p->g->h.stride * p->g->w.stride > 1) /* no even step leads from pair to pair */
             return;
-        product->ahead = c->x + c->x_ahead + tile * LINE_FLOATS;
+        product->ahead = address(c->x, c->x_ahead + (ptrdiff_t)(tile * LINE_FLOATS));
         product->ahead_step = c->slots ? 2 * p->g->c : 0;
         return;
     }
     size_t column = ((tile - lines) * p->taps + tap) * LINE_FLOATS;
     if (column < (piece->last_block - piece->first_block) * p->block_width && !is_copied(p, c->columns)) {
-        product->ahead = outputs_at(p, c, piece->first_block) + c->dy_ahead + column;
+        product->ahead = address(outputs_at(p, c, piece->first_block), c->dy_ahead + (ptrdiff_t)column);
         product->ahead_b = true;
         product->ahead_step = c->slots ? 2 * p->g->oc : 0;
     }
@@ -393,25 +406,25 @@ static void hand_over(const struct pass *p, const struct piece *piece, size_t bl
 {
     size_t depth = piece_depth(piece), first = unit * UNIT_CHANNELS,
            out = piece->group * p->width + block * p->block_width;
-    struct transpose t = {.parts = p->parts,
-                          .from_part = p->pieces * p->sum_floats,
-                          .to_row = p->depth * p->taps,
-                          .to_step = p->taps,
-                          .outputs = block_columns(p, block),
-                          .inputs = size_min(UNIT_CHANNELS, depth - first)};
+    struct transposed_sums t = {.parts = p->parts,
+                                .from_part = p->pieces * p->sum_floats,
+                                .to_row = p->depth * p->taps,
+                                .to_step = p->taps,
+                                .outputs = block_columns(p, block),
+                                .inputs = size_min(UNIT_CHANNELS, depth - first)};
     t.from_row = tile_width(p->kernel, t.outputs);
     sums += (block - piece->first_block) * p->block_floats;
     for (size_t tap = 0; tap < p->taps; tap++) {
         t.from = sums + (tap * depth + first) * t.from_row;
         t.to = p->dweight + (out * p->depth + piece->first_channel + first) * p->taps + tap;
-        transpose_add(&t);
+        transposed_sums_add(&t);
     }
     if (!p->dbias || piece->first_channel + first > 0)
         return;
     t.from = sums + p->taps * p->slice_depth * p->block_width;
     t.to = p->dbias + out;
     t.to_row = t.inputs = 1;
-    transpose_add(&t);
+    transposed_sums_add(&t);
 }
 
 static void task_compute(const void *work, size_t task, size_t thread)
@@ -427,13 +440,15 @@ static void task_compute(const void *work, size_t task, size_t thread)
     for (size_t i = first; i < stop; i++) {
         chunk_move(p, &c, i);
         c.is_first = i == first;
-        c.x_ahead = c.dy_ahead = 0;
-        if (i + 1 < stop)
+        c.has_next = i + 1 < stop;
+        if (c.has_next)
             chunk_look_ahead(p, &c, i + 1);
         for (size_t block = piece.first_block; block < piece.last_block; block++)
             block_compute(p, &c, block, sums + (block - piece.first_block) * p->block_floats, thread);
     }
-    for (size_t block = piece.first_block; p->parts == 1 && block < piece.last_block; block++)
+    if (p->parts > 1)
+        return;
+    for (size_t block = piece.first_block; block < piece.last_block; block++)
         for (size_t unit = 0; unit * UNIT_CHANNELS < piece_depth(&piece); unit++)
             hand_over(p, &piece, block, unit, sums);
 }

@@ -17,7 +17,6 @@ enum {
     BLOCK_TILES_MAX = 16,
     TASKS_PER_THREAD = 4,
     FETCH_FLOATS = 64, /* of each pixel of the next tile, at most */
-    LINE_FLOATS = 16,  /* between positions, which must not fall on the same lines of a cache */
 };
 
 /* Forward, or the input gradient. */

@@ -16,8 +16,7 @@ enum {
         8 * 1024 * 1024, /* else; much more than the sums, which are read and written once for each */
     TASK_TILES = 16,     /* transformed at a time */
     UNIT_CHANNELS = 16,  /* input channels that are handed over at a time */
-    LINE_FLOATS = 16,
-    FETCH_FLOATS = 64, /* of each pixel of the next tile, at most */
+    FETCH_FLOATS = 64,   /* of each pixel of the next tile, at most */
 };
 
 /* Tiles of inputs and output gradients are transformed, a chunk of them, and then their products added to the

@@ -2,6 +2,8 @@
 /* Small arithmetic of sizes, and of workspaces. */
 #include <stddef.h>
 
+enum { LINE_FLOATS = 16 /* of a cache line */ };
+
 static inline size_t size_min(size_t a, size_t b)
 {
     return a < b ? a : b;

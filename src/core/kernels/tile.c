@@ -5,6 +5,7 @@
  *   WINOGRAD_KERNEL  the table of winograd.c, or for slots BF16_TABLE, that of bf16.c */
 #include "core/kernels/tile.h"
 
+#include "core/kernels/cut.h"
 #include "core/kernels/vector.h"
 
 #ifdef BF16_TABLE
@@ -12,7 +13,7 @@ enum { STEPS = 2 /* of a sum, in a slot */ };
 #else
 enum { STEPS = 1 };
 #endif
-enum { VECTORS_MAX = 2, LINE = 16 /* floats in a cache line */ };
+enum { VECTORS_MAX = 2 };
 
 /* How the rows of a lie, which makes three loops. */
 enum access {
@@ -72,7 +73,7 @@ static inline __attribute__((always_inline)) void ask(const size_t rows, const f
     for (size_t m = 0; m < rows; m++) {
         __builtin_prefetch(row[m] + at * STEPS);
         if (STEPS == 2)
-            __builtin_prefetch(row[m] + at * STEPS + LINE);
+            __builtin_prefetch(row[m] + at * STEPS + LINE_FLOATS);
     }
 }
 
@@ -180,9 +181,10 @@ static inline __attribute__((always_inline)) void product(const struct tile_prod
         size_t at = p->runs[r].a, left = p->runs[r].length;
         const float *line = b + p->runs[r].b, *next = ahead + (ahead_b ? p->runs[r].b : at);
         if (access == CHANNELS) {
-            for (bool asks = p->ahead_rows && r + 1 == p->run_count; asks && left >= LINE; left -= LINE) {
+            for (bool asks = p->ahead_rows && r + 1 == p->run_count; asks && left >= LINE_FLOATS;
+                 left -= LINE_FLOATS) {
                 ask(rows, p->ahead_rows, at);
-                for (size_t end = at + LINE; at < end; at += 2, line += 2 * b_step)
+                for (size_t end = at + LINE_FLOATS; at < end; at += 2, line += 2 * b_step)
                     add_two_steps(rows, vectors, row, at, line, b_step, sum);
             }
             for (; left > 1; left -= 2, at += 2, line += 2 * b_step)

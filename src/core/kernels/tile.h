@@ -29,13 +29,15 @@ struct tile_product {
     bool adjacent;     /* a[m] is a[0] + m for all rows: only a[0] is looked at */
     /* Adjacent rows: at each step, one cache line of what a later product reads is asked for, so that memory
      * works while the processor computes: the line at ahead[r.a + i*a_step], or with `ahead_b` at
-     * ahead[r.b + i*b_step]. NULL: none. */
+     * ahead[r.b + i*b_step]. It is only asked for: it may lie outside of any array. NULL: none, or rather the
+     * one that is about to be read. */
     const float *ahead;
     bool ahead_b;
     size_t ahead_step; /* floats from one such line to the next; 0: a_step, or b_step. Kernels for slots ask
                           for two at a step, half of this apart */
-    /* The same for rows anywhere whose runs go over neighbouring floats: the rows of the next product, of
-     * which the last run's lines are asked for, as the others have mostly been read. NULL: none. */
+    /* The same for rows anywhere whose runs go over neighbouring floats: the rows of the next product, as
+     * many as this one has, of which the last run's lines are asked for, as the others have mostly been read.
+     * Where the next one has fewer, those behind them may be anything that is an address. NULL: none. */
     const float *const *ahead_rows;
     bool accumulate; /* start from c itself, in place of bias */
     bool relu;       /* negative results become 0 */

@@ -6,6 +6,14 @@ enum { QUAD = 4 };
 
 typedef float quad __attribute__((vector_size(QUAD * sizeof(float)), aligned(sizeof(float)), may_alias));
 
+/* Four of the eight floats of a and b. */
+#ifdef __clang__
+#define SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+typedef int quad_order __attribute__((vector_size(QUAD * sizeof(int))));
+#define SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (quad_order){i, j, k, l})
+#endif
+
 /* Four by four floats on their own. */
 struct square {
     quad row[QUAD];
@@ -13,12 +21,10 @@ struct square {
 
 static inline struct square square_transpose(quad a, quad b, quad c, quad d)
 {
-    quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7),
-         cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    return (struct square){{__builtin_shufflevector(ab, cd, 0, 1, 4, 5),
-                            __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
-                            __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
-                            __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)}};
+    quad ab = SHUFFLE(a, b, 0, 4, 1, 5), ab_high = SHUFFLE(a, b, 2, 6, 3, 7), cd = SHUFFLE(c, d, 0, 4, 1, 5),
+         cd_high = SHUFFLE(c, d, 2, 6, 3, 7);
+    return (struct square){{SHUFFLE(ab, cd, 0, 1, 4, 5), SHUFFLE(ab, cd, 2, 3, 6, 7),
+                            SHUFFLE(ab_high, cd_high, 0, 1, 4, 5), SHUFFLE(ab_high, cd_high, 2, 3, 6, 7)}};
 }
 
 static inline quad load(const float *from)
@@ -48,7 +54,7 @@ void transpose(const float *from, size_t from_row, size_t from_step, float *to, 
             to[i * to_row + j] = from[j * from_row + i * from_step];
 }
 
-static inline quad sum_parts(const struct transpose *t, const float *from)
+static inline quad sum_parts(const struct transposed_sums *t, const float *from)
 {
     quad sum = load(from);
     for (size_t q = 1; q < t->parts; q++)
@@ -57,7 +63,7 @@ static inline quad sum_parts(const struct transpose *t, const float *from)
 }
 
 /* Adds one input of up to four outputs. */
-static inline void add_line(const struct transpose *t, const float *from, float *to, size_t outputs)
+static inline void add_line(const struct transposed_sums *t, const float *from, float *to, size_t outputs)
 {
     quad sum = sum_parts(t, from);
     for (size_t o = 0; o < outputs; o++)
@@ -65,7 +71,7 @@ static inline void add_line(const struct transpose *t, const float *from, float 
 }
 
 /* Adds four inputs of up to four outputs. */
-static inline void add_square(const struct transpose *t, const float *from, float *to, size_t outputs)
+static inline void add_square(const struct transposed_sums *t, const float *from, float *to, size_t outputs)
 {
     struct square square =
         square_transpose(sum_parts(t, from), sum_parts(t, from + t->from_row),
@@ -79,7 +85,7 @@ static inline void add_square(const struct transpose *t, const float *from, floa
     }
 }
 
-void transpose_add(const struct transpose *t)
+void transposed_sums_add(const struct transposed_sums *t)
 {
     for (size_t o = 0; o < t->outputs; o += QUAD) {
         const float *from = t->from + o;

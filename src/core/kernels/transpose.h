@@ -12,7 +12,7 @@ void transpose(const float *from, size_t from_row, size_t from_step, float *to, 
  *                                                                     o < outputs, i < inputs
  *
  * Parts are added in their order. Of from, groups of four outputs are read, of to only what is written. */
-struct transpose {
+struct transposed_sums {
     const float *from;
     size_t parts, from_part, from_row;
     float *to;
@@ -20,4 +20,4 @@ struct transpose {
     size_t outputs, inputs;
 };
 
-void transpose_add(const struct transpose *t);
+void transposed_sums_add(const struct transposed_sums *t);
