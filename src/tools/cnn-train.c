@@ -224,6 +224,7 @@ static enum status check_gradients(struct job *job, const char *init)
 {
     bool passed = false;
     size_t samples = job->shard_size < CHECKED_SAMPLES ? job->shard_size : CHECKED_SAMPLES;
+    network_set_bf16(&job->network, false); /* the formula is in double, and rounds nothing */
     enum status status = job_bind(job, true);
     float *gradients = malloc(job->network.parameter_count * sizeof *gradients);
     if (!status && !gradients)
