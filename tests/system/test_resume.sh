@@ -44,7 +44,7 @@ train.batch=40|a.ini|train\.batch = 40, but .* trained with 20, and a run keeps 
 |layers.ini|network\.fc2 = fc2 = dense units=10, but .* trained with relu2 = relu,
 TABLE
 expect_exit 2 cnn-train --resume --allow-change=bach a.ini && expect_one_error 'did you mean `batch`'
-expect_exit 2 cnn-train --resume --allow-change=batch,everything a.ini && expect_one_error 'expected one or more of batch, data'
+expect_exit 2 cnn-train --resume --allow-change=batch,everything a.ini && expect_one_error 'expected one or more of batch, precision, data'
 expect_exit 2 cnn-train --allow-change=batch a.ini && expect_one_error 'with --resume'
 [ "$(fingerprint run)" = "$before" ] || fail "a resume that was refused changed the folder"
 
