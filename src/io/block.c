@@ -84,6 +84,23 @@ enum status block_begin(struct block_list *list, const char *name, const char *w
     return made ? STATUS_OK : status_no_memory("a block", strlen(name) + strlen(where));
 }
 
+/* "f k=3": names, some with a default, blanks between them. */
+static enum status check_parameters(const char *block, const char *text)
+{
+    for (text += strspn(text, " \t"); *text; text += strspn(text, " \t")) {
+        char name[LAYER_NAME_MAX];
+        size_t word = strcspn(text, " \t"), length = strcspn(text, "= \t");
+        snprintf(name, sizeof name, "%.*s", (int)length, text);
+        const char *fault = block_name_fault(name);
+        if (fault)
+            return status_set(STATUS_USAGE,
+                              "params of [block %s], which have blanks between them: `%.*s`: %s", block,
+                              (int)word, text, fault);
+        text += word;
+    }
+    return STATUS_OK;
+}
+
 enum status block_add(struct block_list *list, const char *name, const char *line_name, const char *text,
                       const char *where)
 {
@@ -94,6 +111,9 @@ enum status block_add(struct block_list *list, const char *name, const char *lin
     if (!strcmp(line_name, "params")) {
         if (b->parameters)
             return status_set(STATUS_USAGE, "`params` is given twice in [block %s]", name);
+        enum status status = check_parameters(name, text);
+        if (status)
+            return status;
         b->parameters = strdup(text);
         return b->parameters ? STATUS_OK : status_no_memory("a block", strlen(text));
     }

@@ -106,6 +106,7 @@ static void test_refusals(void **state)
     refuse("[block b]\nc = d\n[block d]\ne = b\n[network]\na = b\n", "uses itself");
     refuse("[block b]\n[network]\na = b\n", "block `b` (t.ini:1) has no lines|t.ini:3");
     refuse("[block b]\nc = relu\nc = relu\n[network]\na = b\n", "t.ini:3|`c` already, at t.ini:2");
+    refuse("[block b]\nparams = a,b\nc = relu\n[network]\na = b a=1 b=2\n", "t.ini:2|blanks|`a,b`");
     refuse("[block b]\nparams = a\nparams = b\nc = relu\n[network]\na = b\n", "t.ini:3|given twice");
     refuse("[block b]\ninput = relu\n[network]\na = b\n", "t.ini:2|what the block reads");
     refuse("[block relu]\nc = relu\n[network]\na = relu\n", "t.ini:1|layer type of that name");
