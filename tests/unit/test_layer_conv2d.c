@@ -212,6 +212,18 @@ static void check_relus(struct probe *probe)
     free(dx);
 }
 
+/* As one of several who do some of the images each: in the same workspace. */
+static void check_part(struct probe *probe)
+{
+    probe_backward(probe, 1);
+    double *whole = array_doubles(probe->gradients, probe->parameter_count);
+    probe->pass.is_group = true;
+    probe_backward(probe, 1);
+    assert_close("gradients in one part", probe->gradients, whole, probe->parameter_count, 1e-5);
+    probe->pass.is_group = false;
+    free(whole);
+}
+
 static void check_row(const struct row *r, size_t way)
 {
     struct naive_window v = row_window(r);
@@ -237,6 +249,7 @@ static void check_row(const struct row *r, size_t way)
     naive_conv2d(&v, x, w, bias ? w + weights : NULL, y);
     naive_conv2d_backward(&v, x, w, dy, dx, dw, bias ? dw + weights : NULL);
     probe_check(&probe, &(struct probe_truth){.y = y, .dx = {dx}, .gradients = dw});
+    check_part(&probe);
     check_relus(&probe);
     free(x);
     free(dy);

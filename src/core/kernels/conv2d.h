@@ -40,7 +40,7 @@ struct conv2d_epilogue {
     bool relu;         /* then negative ones become 0 */
 };
 
-/* Bytes of workspace that each function needs for n images or fewer. */
+/* Bytes of workspace that each function needs for n images or fewer, is_part or not. */
 size_t conv2d_workspace(const struct conv2d *g, size_t n, int threads);
 
 /* n is 1 or more.

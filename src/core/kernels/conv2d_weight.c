@@ -157,10 +157,15 @@ static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void
 
 size_t conv2d_backward_weight_workspace(const struct conv2d *g, size_t n, int threads)
 {
-    size_t bytes;
+    size_t bytes, whole;
+    struct conv2d part = *g; /* its pieces are larger */
     if (g->winograd)
         return conv2d_winograd_weight_workspace(g, n, threads);
-    pass_init(g, n, threads, NULL, &bytes);
+    part.is_part = true;
+    pass_init(&part, n, threads, NULL, &bytes);
+    part.is_part = false;
+    pass_init(&part, n, threads, NULL, &whole);
+    bytes = size_max(bytes, whole);
     return !g->bf16 && conv2d_weight_few_fits(g) ? size_max(bytes, conv2d_weight_few_workspace(g, n, threads))
                                                  : bytes;
 }
