@@ -136,9 +136,9 @@ const struct option config_keys[] = {
      "however "
      "many samples they have; in the training loss, not in the test loss"},
     {"train", "precision", OPTION_CHOICE, FIELD(train.precision), "float32", 0, 0, "float32|bf16",
-     "bf16: matrix products of dense layers and of 1x1 convolutions round their operands to bfloat16, and "
-     "add up in float32, in training and tests; weights, activations and gradients stay float32. It pays on "
-     "processors with AVX512-BF16 only",
+     "bf16: matrix products of dense layers, but for their weight gradients, and of 1x1 convolutions without "
+     "groups and padding round their operands to bfloat16, and add up in float32, in training and tests; "
+     "weights, activations and gradients stay float32. It pays on processors with AVX512-BF16 only",
      CHANGE_ASKED},
 
     {"evaluate", "every", OPTION_SIZE, FIELD(evaluate.every), "1", 0, 1e6, NULL,

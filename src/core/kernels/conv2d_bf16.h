@@ -1,8 +1,8 @@
 #pragma once
 /* Convolutions with a 1x1 kernel, whose operands are rounded to bfloat16 (core/kernels/bf16.h): forward and
  * input gradient. Each tile's pixels are rounded when it is their turn, into the first-level cache, and the
- * weights when they are packed; sums, and all that lies in memory, are float32. Weight gradients: conv2d.h's,
- * which rounds the same way.
+ * weights when they are packed; sums, weights, activations and gradients are float32. Weight gradients:
+ * conv2d.h's, which rounds the same way.
  *
  * Arguments are those of conv2d.h. */
 #include "core/kernels/conv2d.h"

@@ -251,7 +251,9 @@ static void ask_ahead(const struct pass *p, const struct chunk *c, size_t tile, 
     if (tile < lines) {
         if (c->slots && p->g->h.stride * p->g->w.stride > 1) /* no even step leads from pair to pair */
             return;
-        product->ahead = address(c->x, c->x_ahead + (ptrdiff_t)(tile * LINE_FLOATS));
+        size_t rows =
+            c->slots ? c->first_row * p->g->w.in * p->g->c : 0; /* which runs of float32 begin with */
+        product->ahead = address(c->x, c->x_ahead + (ptrdiff_t)(rows + tile * LINE_FLOATS));
         product->ahead_step = c->slots ? 2 * p->g->c : 0;
         return;
     }
