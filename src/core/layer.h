@@ -79,6 +79,8 @@ struct pass {
     int threads;             /* OpenMP threads to use; results do not depend on it */
 };
 
+struct tile_kernel;
+
 struct layer {
     const struct layer_ops *ops;
     char name[LAYER_NAME_MAX];
@@ -111,9 +113,9 @@ struct layer {
     bool input_affine[LAYER_INPUTS_MAX]; /* of that sum: x[k] is what the layer it names reads; see affine */
     bool shares_gradient[LAYER_INPUTS_MAX]; /* of a sum: dx[k] is dy */
     size_t completer; /* the layer whose backward makes the gradient of y whole; SIZE_MAX: there is none */
-    bool bf16;        /* its products may round their operands to bfloat16 */
-    bool frozen;      /* its parameters get no gradients */
-    bool trainable;   /* it, or a layer that it reads from, learns: the gradient of its output is wanted */
+    const struct tile_kernel *bf16; /* for products that round their operands to bfloat16; NULL: none do */
+    bool frozen;                    /* its parameters get no gradients */
+    bool trainable; /* it, or a layer that it reads from, learns: the gradient of its output is wanted */
 
     /* bound: borrowed from the network's arena; n samples each */
     const float *x[LAYER_INPUTS_MAX];

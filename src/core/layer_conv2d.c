@@ -1,4 +1,3 @@
-#include "core/kernels/bf16.h"
 #include "core/kernels/conv2d_bf16.h"
 #include "core/kernels/conv2d_winograd.h"
 #include "core/layer.h"
@@ -152,7 +151,7 @@ static struct conv2d geometry(const struct layer *layer)
 {
     const struct options *o = layer->options;
     struct conv2d g = o->geometry;
-    g.bf16 = layer->bf16 && conv2d_bf16_can(&g) ? bf16_kernel() : NULL;
+    g.bf16 = conv2d_bf16_can(&g) ? layer->bf16 : NULL;
     return g;
 }
 

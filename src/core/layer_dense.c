@@ -1,4 +1,3 @@
-#include "core/kernels/bf16.h"
 #include "core/kernels/dense.h"
 #include "core/layer.h"
 #include "core/layer_isa.h"
@@ -45,7 +44,7 @@ static struct dense geometry(const struct layer *layer)
 {
     const struct options *o = layer->options;
     struct dense g = o->geometry;
-    g.bf16 = layer->bf16 ? bf16_kernel() : NULL;
+    g.bf16 = layer->bf16;
     return g;
 }
 

@@ -1,5 +1,6 @@
 #include "core/network.h"
 
+#include "core/kernels/bf16.h"
 #include "core/kernels/cut.h"
 #include "core/kernels/gemm.h"
 #include "core/network_head.h"
@@ -265,7 +266,7 @@ enum status network_memory(struct network *network, size_t batch, bool training,
 void network_set_bf16(struct network *network, bool bf16)
 {
     for (size_t i = 0; i < network->layer_count; i++)
-        network->layers[i].bf16 = bf16;
+        network->layers[i].bf16 = bf16 ? bf16_kernel() : NULL;
 }
 
 void network_set_input(struct network *network, float *x)

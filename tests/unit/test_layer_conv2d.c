@@ -1,4 +1,5 @@
 /* conv2d against the formula, over a grid of windows, with every instruction set that this processor has. */
+#include "core/kernels/bf16.h"
 #include "core/kernels/conv2d.h"
 #include "core/kernels/isa.h"
 #include "support/array.h"
@@ -234,7 +235,7 @@ static void check_row(const struct row *r, size_t way)
     probe_create(&probe, row_shape(r), text, v.n);
     check_plan(&probe.layer, &v, bias);
     if (way == BF16) { /* of numbers that it can hold, products are the same */
-        probe.layer.bf16 = true;
+        probe.layer.bf16 = bf16_kernel();
         check_rounding(&probe);
         round_all(probe.x[0], probe.x_count);
         round_all(probe.dy, probe.y_count);

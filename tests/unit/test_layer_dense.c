@@ -1,4 +1,5 @@
 /* dense against the formula. */
+#include "core/kernels/bf16.h"
 #include "support/array.h"
 #include "support/naive.h"
 #include "support/network_text.h"
@@ -39,7 +40,7 @@ static void check_row(const struct row *r, bool bf16)
     assert_true(!bias || (p[1].dimension_count == 1 && p[1].dimensions[0] == r->out && !p[1].decay));
 
     if (bf16) { /* of numbers that it can hold, products are the same */
-        probe.layer.bf16 = true;
+        probe.layer.bf16 = bf16_kernel();
         round_all(probe.x[0], probe.x_count);
         round_all(probe.dy, probe.y_count);
         round_all(probe.parameters, p[0].count);

@@ -138,7 +138,7 @@ static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void
     p.block_floats = (p.taps * p.slice_depth + 1) * p.block_width;
     p.sum_floats = p.strip_blocks * p.block_floats;
     p.run_count = p.chunk_images * p.band_rows;
-    p.output_floats = is_copied(&p, p.width) ? p.run_count * g->w.out * p.block_width : 0;
+    p.output_floats = !g->bf16 && is_copied(&p, p.width) ? p.run_count * g->w.out * p.block_width : 0;
     p.pairs = g->bf16 ? size_divide_up(p.run_count * g->w.out, 2) : 0;
     p.slot_step = (size_divide_up(p.slice_depth, LINE_FLOATS) | 1) * LINE_FLOATS;
     struct workspace w = {.memory = workspace};
