@@ -94,6 +94,10 @@ static const struct row {
     {2, 3, 9, 7, 40, 1, 3, 3, 1, 1, 1, 1, 2, 0, "yes"},
     {3, 9, 3, 20, 6, 1, 3, 3, 1, 1, 1, 1, 0, 2, "yes"},
     {21, 21, 20, 1, 31, 1, 3, 3, 1, 1, 1, 1, 1, 1, "yes"},
+    /* padded planes: rows of pixels with channels in three blocks, and turned around, in bands of one image
+     */
+    {1, 13, 29, 1, 70, 1, 3, 3, 2, 1, 1, 2, 1, 3, "yes"},
+    {1, 9, 37, 3, 16, 1, 3, 5, 1, 1, 2, 1, 3, 2, "no"},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 

@@ -2,39 +2,64 @@
 
 #include "core/kernels/cut.h"
 #include "core/kernels/parallel.h"
+#include "core/kernels/transpose.h"
 
 #include <string.h>
 
-enum { CHANNELS = 4, COLUMNS_MAX = 32 }; /* input channels; twice the largest tile_kernel.vector */
+enum {
+    CHANNELS = 4,              /* input channels */
+    COLUMNS_MAX = 32,          /* twice the largest tile_kernel.vector */
+    PLANES_BYTES = 512 * 1024, /* of a padded image, half a second-level cache */
+    TASKS_PER_THREAD = 4,
+};
 
 struct planar {
     const struct conv2d *g;
     size_t line, plane; /* floats of a padded row, and of a channel */
     size_t thread_floats;
-    float *planes;         /* (thread): (c, rows, line) */
-    struct tile_run *runs; /* (c, kernel rows): the same for all tiles */
-    const float *x, *weight, *bias;
+    float *planes;           /* (thread): (c, rows, line) */
+    struct tile_run *runs;   /* (c, kernel rows): the same for all tiles */
+    size_t block, weights;   /* output channels together; numbers that each is a sum of */
+    float *packed, *bias;    /* (blocks): (c, kernel rows, kernel columns, block); (blocks): (block) */
+    bool turned;             /* pixels are a tile's columns, not its rows */
+    size_t bands, band_rows; /* a task is a band of rows of an image */
+    const float *x;
     float *y;
     struct tile_product product;
 };
 
-bool conv2d_planar_fits(const struct conv2d *g)
+/* The share of registers that neighbouring pixels fill is larger than the one that channels would; turning
+ * tiles around costs a seventh. */
+static bool turns(const struct conv2d *g)
 {
     size_t vector = g->kernel->vector;
-    return g->groups == 1 && g->w.stride == 1 && g->c <= CHANNELS && g->oc <= g->kernel->rows &&
-           2 * g->oc <= vector && g->w.out > vector / 2;
+    return g->oc <= vector && 7 * g->w.out > 6 * g->oc * size_divide_up(g->w.out, vector);
 }
 
 static struct planar planar_init(const struct conv2d *g, int threads, void *workspace, size_t *bytes)
 {
-    struct planar p = {.g = g, .line = g->w.pad + g->w.in + g->w.pad_end};
+    struct planar p = {.g = g,
+                       .line = g->w.pad + g->w.in + g->w.pad_end,
+                       .block = 2 * g->kernel->vector,
+                       .weights = g->c * g->h.kernel * g->w.kernel,
+                       .turned = turns(g)};
+    size_t channels = size_divide_up(g->oc, p.block) * p.block;
     p.plane = (g->h.pad + g->h.in + g->h.pad_end) * p.line;
     p.thread_floats = size_divide_up(g->c * p.plane + COLUMNS_MAX, 16) * 16; /* registers read beyond */
     struct workspace w = {.memory = workspace};
     p.planes = workspace_take(&w, (size_t)threads * p.thread_floats * sizeof *p.planes);
     p.runs = workspace_take(&w, g->c * g->h.kernel * sizeof *p.runs);
+    p.packed = workspace_take(&w, p.weights * channels * sizeof *p.packed);
+    p.bias = workspace_take(&w, channels * sizeof *p.bias);
     *bytes = w.used;
     return p;
+}
+
+bool conv2d_planar_fits(const struct conv2d *g)
+{
+    size_t bytes;
+    return g->groups == 1 && g->w.stride == 1 && g->c <= (turns(g) ? CHANNELS : 1) &&
+           planar_init(g, 1, NULL, &bytes).thread_floats * sizeof(float) <= PLANES_BYTES;
 }
 
 size_t conv2d_planar_workspace(const struct conv2d *g, int threads)
@@ -44,91 +69,124 @@ size_t conv2d_planar_workspace(const struct conv2d *g, int threads)
     return bytes;
 }
 
-/* An image into planes whose padding is zero already. */
-static void copy_image(const struct planar *p, const float *x, float *planes)
+/* What the output rows first .. last-1 read of an image, into planes whose padding is zero already. */
+static void copy_rows(const struct planar *p, const float *x, size_t first, size_t last, float *planes)
 {
     const struct conv2d *g = p->g;
-    for (size_t row = 0; row < g->h.in; row++, x += g->w.in * g->c) {
+    size_t begin = first * g->h.stride,
+           end = (last - 1) * g->h.stride + (g->h.kernel - 1) * g->h.dilation + 1;
+    begin = size_max(begin, g->h.pad) - g->h.pad;
+    end = size_min(size_max(end, g->h.pad) - g->h.pad, g->h.in);
+    for (size_t row = begin; row < end; row++) {
+        const float *from = x + row * g->w.in * g->c;
         float *to = planes + (g->h.pad + row) * p->line + g->w.pad;
         if (g->c == 1)
-            memcpy(to, x, g->w.in * sizeof *to);
+            memcpy(to, from, g->w.in * sizeof *to);
         else
-            for (size_t i = 0; i < g->c; i++)
-                for (size_t column = 0; column < g->w.in; column++)
-                    to[i * p->plane + column] = x[column * g->c + i];
+            transpose(from, g->c, 1, to, p->plane, g->w.in, g->c);
     }
 }
 
-/* Two channels of a tile to their place in y, whose pixels have `channels`. */
-static void turn_two(size_t columns, size_t channels, const float *tile, float *y)
-{
-    for (size_t column = 0; column < columns; column++) {
-        float two[2] = {tile[column], tile[COLUMNS_MAX + column]};
-        memcpy(y + column * channels, two, sizeof two);
-    }
-}
-
-/* y (columns, channels) from a tile (channels, COLUMNS_MAX) */
-static void turn(size_t columns, size_t channels, const float *tile, float *y)
-{
-    size_t o = 0;
-    for (; o + 1 < channels; o += 2)
-        turn_two(columns, channels, tile + o * COLUMNS_MAX, y + o);
-    for (size_t column = 0; o < channels && column < columns; column++)
-        y[column * channels + o] = tile[o * COLUMNS_MAX + column];
-}
-
+/* A row of outputs: tiles are pixels times channels. */
 static void row_compute(const struct planar *p, const float *row, float *y)
 {
     const struct conv2d *g = p->g;
-    size_t weights = g->c * g->h.kernel * g->w.kernel, width = 2 * g->kernel->vector;
-    float tile[TILE_ROWS_MAX * COLUMNS_MAX] __attribute__((aligned(64)));
-    const float *a[TILE_ROWS_MAX];
+    size_t tiles = size_divide_up(g->w.out, g->kernel->rows);
+    struct tile_product product = p->product;
     float *c[TILE_ROWS_MAX];
-    for (size_t o = 0; o < g->oc; o++) {
-        a[o] = p->weight + o * weights;
-        c[o] = tile + o * COLUMNS_MAX;
+    for (size_t tile = 0; tile < tiles; tile++) {
+        size_t x = size_cut(g->w.out, tiles, tile), pixels = size_cut(g->w.out, tiles, tile + 1) - x;
+        const float *a = row + x;
+        for (size_t first = 0; first < g->oc; first += p->block) {
+            for (size_t m = 0; m < pixels; m++)
+                c[m] = y + (x + m) * g->oc + first;
+            product.bias = p->bias + first;
+            g->kernel->product(&product, pixels, size_min(p->block, g->oc - first), &a,
+                               p->packed + first * p->weights, c);
+        }
     }
+}
+
+/* A row of outputs: tiles are channels times pixels. */
+static void row_compute_turned(const struct planar *p, const float *row, float *y)
+{
+    const struct conv2d *g = p->g;
+    size_t width = 2 * g->kernel->vector, parts = size_divide_up(g->oc, g->kernel->rows);
+    float tile[TILE_VECTOR_MAX * COLUMNS_MAX] __attribute__((aligned(64)));
+    float *c[TILE_VECTOR_MAX];
+    for (size_t o = 0; o < g->oc; o++)
+        c[o] = tile + o * COLUMNS_MAX;
     for (size_t x = 0; x < g->w.out; x += width) {
         size_t columns = size_min(width, g->w.out - x);
         for (size_t o = 0; o < g->oc; o++)
             for (size_t k = 0; k < COLUMNS_MAX; k++)
-                c[o][k] = p->bias ? p->bias[o] : 0;
-        g->kernel->product(&p->product, g->oc, columns, a, row + x, c);
-        turn(columns, g->oc, tile, y + x * g->oc);
+                c[o][k] = p->bias[o];
+        for (size_t part = 0; part < parts; part++) {
+            size_t first = size_cut(g->oc, parts, part), rows = size_cut(g->oc, parts, part + 1) - first;
+            const float *a = p->packed + first;
+            g->kernel->product(&p->product, rows, columns, &a, row + x, c + first);
+        }
+        transpose(tile, COLUMNS_MAX, 1, y + x * g->oc, g->oc, g->oc, columns);
     }
 }
 
-static void image_compute(const void *work, size_t image, size_t thread)
+static void band_compute(const void *work, size_t index, size_t thread)
 {
     const struct planar *p = work;
     const struct conv2d *g = p->g;
+    size_t image = index / p->bands, first = index % p->bands * p->band_rows,
+           last = size_min(first + p->band_rows, g->h.out);
     float *planes = p->planes + thread * p->thread_floats;
-    copy_image(p, p->x + image * g->h.in * g->w.in * g->c, planes);
-    for (size_t row = 0; row < g->h.out; row++)
-        row_compute(p, planes + row * g->h.stride * p->line,
-                    p->y + (image * g->h.out + row) * g->w.out * g->oc);
+    copy_rows(p, p->x + image * g->h.in * g->w.in * g->c, first, last, planes);
+    for (size_t row = first; row < last; row++)
+        (p->turned ? row_compute_turned : row_compute)(p, planes + row * g->h.stride * p->line,
+                                                       p->y + (image * g->h.out + row) * g->w.out * g->oc);
+}
+
+/* Weights and bias; channels that there are not get zeros. */
+static void pack(const struct planar *p, const float *weight, const float *bias)
+{
+    size_t oc = p->g->oc, channels = size_divide_up(oc, p->block) * p->block;
+    memset(p->packed, 0, p->weights * channels * sizeof *p->packed);
+    memset(p->bias, 0, channels * sizeof *p->bias);
+    for (size_t first = 0; first < oc; first += p->block)
+        transpose(weight + first * p->weights, p->weights, 1, p->packed + first * p->weights, p->block,
+                  size_min(p->block, oc - first), p->weights);
+    if (bias)
+        memcpy(p->bias, bias, oc * sizeof *bias);
+}
+
+/* The offsets of a run's weights and pixels are the operands' in one order or the other. */
+static void plan_runs(struct planar *p, const struct conv2d_epilogue *epilogue)
+{
+    const struct conv2d *g = p->g;
+    for (size_t i = 0; i < g->c; i++)
+        for (size_t ky = 0; ky < g->h.kernel; ky++) {
+            size_t weights = (i * g->h.kernel + ky) * g->w.kernel * p->block,
+                   pixels = i * p->plane + ky * g->h.dilation * p->line;
+            p->runs[i * g->h.kernel + ky] = p->turned ? (struct tile_run){weights, pixels, g->w.kernel}
+                                                      : (struct tile_run){pixels, weights, g->w.kernel};
+        }
+    p->product = (struct tile_product){.runs = p->runs,
+                                       .run_count = g->c * g->h.kernel,
+                                       .a_step = p->turned ? p->block : g->w.dilation,
+                                       .b_step = p->turned ? g->w.dilation : p->block,
+                                       .adjacent = true,
+                                       .accumulate = p->turned,
+                                       .relu = epilogue->relu};
 }
 
 void conv2d_planar_forward(const struct conv2d *g, size_t n, const float *x, const float *weight,
                            const struct conv2d_epilogue *epilogue, float *y, void *workspace, int threads)
 {
-    size_t bytes;
+    size_t bytes, wanted = threads > 1 ? TASKS_PER_THREAD * (size_t)threads : 1;
     struct planar p = planar_init(g, threads, workspace, &bytes);
     p.x = x;
-    p.weight = weight;
-    p.bias = epilogue->bias;
     p.y = y;
-    p.product = (struct tile_product){.runs = p.runs,
-                                      .run_count = g->c * g->h.kernel,
-                                      .a_step = 1,
-                                      .b_step = g->w.dilation,
-                                      .accumulate = true,
-                                      .relu = epilogue->relu};
-    for (size_t i = 0; i < g->c; i++)
-        for (size_t ky = 0; ky < g->h.kernel; ky++)
-            p.runs[i * g->h.kernel + ky] = (struct tile_run){
-                (i * g->h.kernel + ky) * g->w.kernel, i * p.plane + ky * g->h.dilation * p.line, g->w.kernel};
+    p.band_rows = size_divide_up(g->h.out, size_min(g->h.out, size_divide_up(wanted, n)));
+    p.bands = size_divide_up(g->h.out, p.band_rows);
+    pack(&p, weight, epilogue->bias);
+    plan_runs(&p, epilogue);
     memset(p.planes, 0, (size_t)threads * p.thread_floats * sizeof *p.planes);
-    parallel_for(n, threads, image_compute, &p);
+    parallel_for(n * p.bands, threads, band_compute, &p);
 }

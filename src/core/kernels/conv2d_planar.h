@@ -1,11 +1,13 @@
 #pragma once
-/* The forward pass of a convolution from few channels to few, which would leave most of a register of output
- * channels empty: lenet5's first one, 1 -> 6. Here a register holds neighbouring pixels of a row:
+/* The forward pass of first layers, from few channels: each input channel is copied into a plane with its
+ * padding, so that the pixels of a row are neighbours, and all of them alike:
  *
  *   y[o][oy][ox] = b[o] + sum over i, ky, kx of w[o][i][ky][kx] * x[i][oy*sh + ky][ox + kx]
  *
- * with a plane, padded, for each input channel; rows of a tile are output channels, columns pixels. The
- * weights are read as they are. The tile is turned around when it is stored. */
+ * Rows of a tile are pixels of a row, and columns output channels, where there is one input channel. Where
+ * output channels would leave much of a register empty, as of lenet5's 1 -> 6, or fill just one, which costs
+ * a load for each multiply-add (3 -> 16), it is the other way around, and the tile is turned when it is
+ * stored. */
 #include "core/kernels/conv2d.h"
 
 bool conv2d_planar_fits(const struct conv2d *g);
