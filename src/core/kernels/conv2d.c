@@ -12,12 +12,13 @@
 #include <string.h>
 
 enum {
-    TASK_BYTES = 512 * 1024,    /* of sources and targets, half a cache of 1 MiB; more images than one of each
-                                   make fuller tiles of their corners */
-    TASKS_PER_THREAD = 4,       /* at least, where that is possible */
-    BAND_PIXELS = 196,          /* so few pixels are not cut further */
-    WAY_BYTES = 4096,           /* of a first-level cache: lines so far apart fall in the same set */
-    TILE_DEPTH = 512,           /* channels of a kernel position whose tile stays in the first-level cache */
+    TASK_BYTES = 512 * 1024, /* of sources and targets, half a cache of 1 MiB; more images than one of each
+                                make fuller tiles of their corners */
+    TASKS_PER_THREAD = 4,    /* at least, where that is possible */
+    BAND_PIXELS = 196,       /* so few pixels are not cut further */
+    WAY_BYTES = 4096,        /* of a first-level cache: lines so far apart fall in the same set, of which */
+    WAYS = 12,               /* it holds so many */
+    TILE_DEPTH = 512,        /* channels of a kernel position whose tile stays in the first-level cache */
     TASK_WEIGHTS = 1024 * 1024, /* bytes that stay near while a task goes through its pixels */
 };
 
@@ -38,8 +39,7 @@ struct pass {
     float *packed,
         *bias; /* (group, block, tap, depth, tile_width of the block); (group, block, block_width) */
     struct tile_run *runs; /* (thread, taps) */
-    float *tiles;    /* (thread, kernel rows, row_step): copies of a tile's sources, where they collide */
-    size_t row_step; /* 0: they do not */
+    size_t tile_rows;
     bool has_bias, relu;
     const float *relu_output, *origin;    /* as in struct tile_product */
     size_t task_images, bands, band_rows; /* a task: images, or a band of rows of one */
@@ -53,17 +53,16 @@ struct pass {
 /* A task: rows first_row .. last_row-1 of some images, blocks first_block .. last_block-1 of one group. */
 struct task {
     size_t image, images, first_row, last_row, group, first_block, last_block;
-    float *copies; /* the thread's */
     const float *source;
     float *target;
 };
 
-/* The pixels of a tile begin in the same set of the first-level cache, which has fewer ways than a tile rows.
- */
-static bool sources_collide(const struct pass *p, size_t stride)
+/* Pixels that all begin in the same set of the first-level cache would drive each other out of it if they
+ * were more than it has ways. */
+static size_t rows_of_tile(const struct pass *p, size_t stride)
 {
-    return p->taps_h * p->taps_w == 1 && p->groups == 1 &&
-           stride * p->source.channels * sizeof(float) % WAY_BYTES == 0;
+    bool collide = stride * p->source.channels * sizeof(float) % WAY_BYTES == 0;
+    return collide ? size_min(p->kernel->rows, WAYS) : p->kernel->rows;
 }
 
 static struct pass pass_init(const struct conv2d *g, bool backward, int threads, void *workspace,
@@ -87,8 +86,7 @@ static struct pass pass_init(const struct conv2d *g, bool backward, int threads,
     p.packed = workspace_take(&w, columns * taps * p.depth * sizeof *p.packed);
     p.bias = workspace_take(&w, columns * sizeof *p.bias);
     p.runs = workspace_take(&w, (size_t)threads * taps * sizeof *p.runs);
-    p.row_step = sources_collide(&p, backward ? 1 : g->w.stride) ? p.depth + LINE_FLOATS : 0;
-    p.tiles = workspace_take(&w, (size_t)threads * p.kernel->rows * p.row_step * sizeof *p.tiles);
+    p.tile_rows = rows_of_tile(&p, backward ? 1 : g->w.stride);
     *bytes = w.used;
     return p;
 }
@@ -297,11 +295,6 @@ static void prefetch_targets(const struct tile *tile, size_t offset, size_t colu
 static void tile_compute(const struct pass *p, const struct task *t, struct tile_product *product,
                          struct tile *tile, const struct tile *next)
 {
-    for (size_t m = 0; p->row_step && m < tile->count; m++) {
-        float *copy = t->copies + m * p->row_step;
-        memcpy(copy, tile->a[m], p->depth * sizeof *copy);
-        tile->a[m] = copy;
-    }
     for (size_t block = t->first_block; block < t->last_block; block++) {
         if (block + 1 < t->last_block)
             prefetch_targets(tile, p->block_width, block_columns(p, block + 1));
@@ -318,7 +311,7 @@ static void tile_compute(const struct pass *p, const struct task *t, struct tile
 static void class_compute(const struct pass *p, const struct task *t, const struct axis_class *row,
                           const struct axis_class *column, struct tile_run *runs)
 {
-    size_t pixels = t->images * row->count * column->count, tiles = size_divide_up(pixels, p->kernel->rows);
+    size_t pixels = t->images * row->count * column->count, tiles = size_divide_up(pixels, p->tile_rows);
     size_t columns = block_columns(p, t->first_block), width = tile_width(p->kernel, columns);
     struct tile_product product = {.runs = runs,
                                    .run_count = class_runs(p, row, column, width, runs),
@@ -368,7 +361,6 @@ static void task_run(const void *work, size_t index, size_t thread)
     t.source = p->from + t.image * p->source.h * p->source.w * p->source.channels + t.group * p->depth;
     t.target = p->to + t.image * p->target.h * p->target.w * p->target.channels + t.group * p->width +
                t.first_block * p->block_width;
-    t.copies = p->tiles + thread * p->kernel->rows * p->row_step;
     task_compute(p, &t, p->runs + thread * p->taps_h * p->taps_w);
 }
 
