@@ -335,12 +335,36 @@ static void class_compute(const struct pass *p, const struct task *t, const stru
     }
 }
 
+/* Inputs that no output reads, between those of a stride: columns first, first + step ... of some rows. */
+static void targets_clear(const struct pass *p, const struct task *t, const struct axis_class *row,
+                          size_t first, size_t step, size_t count)
+{
+    size_t channels = p->target.channels, line = p->target.w * channels,
+           width = size_min(t->last_block * p->block_width, p->width) - t->first_block * p->block_width;
+    bool together = step == 1 && width == channels;
+    size_t runs = together ? 1 : count, bytes = (together ? count : 1) * width * sizeof(float);
+    for (size_t i = 0; i < t->images * row->count; i++) {
+        size_t image = i / row->count, y = row->first + i % row->count * row->step;
+        float *to = t->target + (image * p->target.h + y) * line + first * channels;
+        for (size_t k = 0; k < runs; k++)
+            memset(to + k * step * channels, 0, bytes);
+    }
+}
+
 static void task_compute(const struct pass *p, const struct task *t, struct tile_run *runs)
 {
     for (size_t i = 0; i < p->row_classes; i++) {
         struct axis_class row = axis_clip(&p->rows[i], t->first_row, t->last_row);
-        for (size_t k = 0; k < p->column_classes && row.count; k++)
-            class_compute(p, t, &row, &p->columns[k], runs);
+        bool clear = row.taps == 0 && !p->has_bias;
+        if (clear)
+            targets_clear(p, t, &row, 0, 1, p->target.w);
+        for (size_t k = 0; k < p->column_classes && row.count && !clear; k++) {
+            const struct axis_class *column = &p->columns[k];
+            if (column->taps == 0 && !p->has_bias)
+                targets_clear(p, t, &row, column->first, column->step, column->count);
+            else
+                class_compute(p, t, &row, column, runs);
+        }
     }
 }
 
