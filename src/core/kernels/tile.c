@@ -13,12 +13,12 @@ enum { STEPS = 2 /* of a sum, in a slot */ };
 #else
 enum { STEPS = 1 };
 #endif
-enum { VECTORS_MAX = 2 };
+enum { VECTORS_MAX = 2, STEPS_MAX = 4 /* of one vector, that share the loading of a row's address */ };
 
 /* How the rows of a lie, which makes three loops. */
 enum access {
-    CHANNELS, /* anywhere, and a run goes over neighbouring floats: two at a time, for each address is then
-                 loaded half as often */
+    CHANNELS, /* anywhere, and a run goes over neighbouring floats: a few at a time, for each address is then
+                 loaded less often */
     ANYWHERE,
     ADJACENT,
 };
@@ -77,27 +77,26 @@ static inline __attribute__((always_inline)) void ask(const size_t rows, const f
     }
 }
 
-/* Two steps of a run over neighbouring floats. */
-static inline __attribute__((always_inline)) void add_two_steps(const size_t rows, const size_t vectors,
-                                                                const float *const *row, size_t at,
-                                                                const float *line, size_t b_step,
-                                                                vector sum[][VECTORS_MAX])
+/* STEPS_MAX / vectors steps of a run over neighbouring floats. */
+static inline __attribute__((always_inline)) void add_steps(const size_t rows, const size_t vectors,
+                                                            const float *const *row, size_t at,
+                                                            const float *line, size_t b_step,
+                                                            vector sum[][VECTORS_MAX])
 {
-    vector factor[VECTORS_MAX], second[VECTORS_MAX];
+    const size_t steps = STEPS_MAX / vectors;
+    vector factor[STEPS_MAX];
     UNROLL
-    for (size_t v = 0; v < vectors; v++) {
-        factor[v] = load(line + v * TILE_VECTOR);
-        second[v] = load(line + b_step + v * TILE_VECTOR);
-    }
+    for (size_t i = 0; i < STEPS_MAX; i++)
+        factor[i] = load(line + i / vectors * b_step + i % vectors * TILE_VECTOR);
     UNROLL
     for (size_t m = 0; m < rows; m++) {
         const float *x = row[m] + at;
         UNROLL
-        for (size_t v = 0; v < vectors; v++)
-            sum[m][v] = multiply_add(sum[m][v], x[0], factor[v]);
-        UNROLL
-        for (size_t v = 0; v < vectors; v++)
-            sum[m][v] = multiply_add(sum[m][v], x[1], second[v]);
+        for (size_t i = 0; i < steps; i++) {
+            UNROLL
+            for (size_t v = 0; v < vectors; v++)
+                sum[m][v] = multiply_add(sum[m][v], x[i], factor[i * vectors + v]);
+        }
     }
 }
 
@@ -169,7 +168,7 @@ static inline __attribute__((always_inline)) void product(const struct tile_prod
 {
     vector sum[TILE_ROWS][VECTORS_MAX];
     const float *row[TILE_ROWS];
-    const size_t a_step = p->a_step, b_step = p->b_step;
+    const size_t a_step = p->a_step, b_step = p->b_step, steps = STEPS_MAX / vectors;
     UNROLL
     for (size_t m = 0; m < rows; m++)
         row[m] = access == ADJACENT ? a[0] : a[m];
@@ -184,12 +183,12 @@ static inline __attribute__((always_inline)) void product(const struct tile_prod
             for (bool asks = p->ahead_rows && r + 1 == p->run_count; asks && left >= LINE_FLOATS;
                  left -= LINE_FLOATS) {
                 ask(rows, p->ahead_rows, at);
-                for (size_t end = at + LINE_FLOATS; at < end; at += 2, line += 2 * b_step)
-                    add_two_steps(rows, vectors, row, at, line, b_step, sum);
+                for (size_t end = at + LINE_FLOATS; at < end; at += steps, line += steps * b_step)
+                    add_steps(rows, vectors, row, at, line, b_step, sum);
             }
-            for (; left > 1; left -= 2, at += 2, line += 2 * b_step)
-                add_two_steps(rows, vectors, row, at, line, b_step, sum);
-            if (left)
+            for (; left >= steps; left -= steps, at += steps, line += steps * b_step)
+                add_steps(rows, vectors, row, at, line, b_step, sum);
+            for (; left > 0; left--, at++, line += b_step)
                 add_step(rows, vectors, access, row, at, line, sum);
         } else {
             for (; left > 0; left--, at += a_step, line += b_step) {
