@@ -304,18 +304,26 @@ static void copy_outputs(const struct pass *p, struct chunk *c, float *copy)
             memcpy(copy, from + image * image_step + i * step, c->columns * sizeof *copy);
 }
 
-/* The block's bias gradients. */
-static void add_bias(const struct pass *p, const struct chunk *c, float *restrict sums)
+/* The block's bias gradients: a product of one row of ones, and columns that fill no register. */
+static void add_bias(const struct pass *p, const struct chunk *c, float *sums)
 {
-    size_t pixels = (c->last_row - c->first_row) * p->g->w.out;
+    size_t pixels = (c->last_row - c->first_row) * p->g->w.out,
+           vector = p->g->kernel->vector, whole = c->columns / vector * vector;
+    static const float one = 1;
+    const float *a = &one;
+    struct tile_run run = {.length = pixels};
+    struct tile_product product = {
+        .runs = &run, .run_count = 1, .b_step = c->dy_pixel, .adjacent = true, .accumulate = true};
     if (c->is_first)
         memset(sums, 0, p->block_width * sizeof *sums);
-    for (size_t image = 0; image < c->images; image++)
-        for (size_t i = 0; i < pixels; i++) {
-            const float *restrict from = c->dy + image * c->dy_image + i * c->dy_pixel;
-            for (size_t o = 0; o < c->columns; o++)
-                sums[o] += from[o];
-        }
+    for (size_t image = 0; image < c->images; image++) {
+        const float *from = c->dy + image * c->dy_image;
+        if (whole)
+            p->g->kernel->product(&product, 1, whole, &a, from, &sums);
+        for (size_t i = 0; i < pixels && whole < c->columns; i++)
+            for (size_t o = whole; o < c->columns; o++)
+                sums[o] += from[i * c->dy_pixel + o];
+    }
 }
 
 /* Slots of a chunk's pixels, two at a time, from where the first one is and from one pixel, row and image to
