@@ -166,8 +166,10 @@ static void pack_forward(const struct pass *p, const float *weight, size_t group
     float *to = block_weights(p, group, block);
     if (columns < width)
         memset(to, 0, taps * p->depth * width * sizeof *to);
-    for (size_t k = 0; k < taps; k++)
-        transpose(from + k, p->depth * taps, taps, to + k * p->depth * width, width, columns, p->depth);
+    for (size_t i = 0; i < p->depth; i += LINE_FLOATS)
+        for (size_t k = 0; k < taps; k++)
+            transpose(from + i * taps + k, p->depth * taps, taps, to + (k * p->depth + i) * width, width,
+                      columns, size_min(LINE_FLOATS, p->depth - i));
 }
 
 /* weight (depth, width, taps) of a group -> (taps turned around, depth, columns) */
@@ -180,10 +182,14 @@ static void pack_backward(const struct pass *p, const float *weight, size_t grou
     if (columns < width)
         memset(to, 0, taps * p->depth * width * sizeof *to);
     for (size_t i = 0; i < p->depth; i++, from += p->width * taps)
-        for (size_t k = 0; k < taps; k++) {
-            float *line = to + ((taps - 1 - k) * p->depth + i) * width;
-            for (size_t j = 0; j < columns; j++)
-                line[j] = from[j * taps + k];
+        for (size_t k = 0; k < taps; k += LINE_FLOATS) {
+            float turned[LINE_FLOATS * 2 * TILE_VECTOR_MAX];
+            size_t count = size_min(LINE_FLOATS, taps - k);
+            if (taps > 1)
+                transpose(from + k, taps, 1, turned, width, columns, count);
+            for (size_t q = 0; q < count; q++)
+                memcpy(to + ((taps - 1 - k - q) * p->depth + i) * width, taps > 1 ? turned + q * width : from,
+                       columns * sizeof *to);
         }
 }
 
