@@ -91,7 +91,9 @@ static enum status check_parameters(const char *block, const char *text)
         char name[LAYER_NAME_MAX];
         size_t word = strcspn(text, " \t"), length = strcspn(text, "= \t");
         snprintf(name, sizeof name, "%.*s", (int)length, text);
-        const char *fault = block_name_fault(name);
+        const char *fault = length == 0             ? "a default follows its name and `=` without blanks"
+                            : length >= sizeof name ? "a name has 63 characters at most"
+                                                    : block_name_fault(name);
         if (fault)
             return status_set(STATUS_USAGE,
                               "params of [block %s], which have blanks between them: `%.*s`: %s", block,

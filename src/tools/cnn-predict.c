@@ -9,6 +9,7 @@
 #include "tools/arguments.h"
 #include "tools/threads.h"
 #include "train/evaluation.h"
+#include "train/job.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -73,6 +74,7 @@ static enum status load_network(const struct arguments *a, const struct checkpoi
         status = network_plan(network, input, config.network.lines, config.network.line_count);
     if (!status) /* as tests in training were */
         network_set_bf16(network, config.train.precision == CONFIG_BF16);
+    job_warn_bf16(&config);
     *tta = (enum tta)(a->tta ? a->tta - 1 : config.evaluate.tta);
     config_destroy(&config);
     if (!status)

@@ -157,10 +157,9 @@ static enum status place(struct job *job)
     return status;
 }
 
-static void check_bf16(const struct comm *comm)
+void job_warn_bf16(const struct config *config)
 {
-    alike_instructions(comm, bf16_kernel()->name);
-    if (!bf16_is_fast() && log_is_speaker())
+    if (config->train.precision == CONFIG_BF16 && !bf16_is_fast() && log_is_speaker())
         log_warn("train.precision = bf16, but this processor, or what CNN_ISA names, has no instructions for "
                  "bfloat16 (AVX512-BF16): they are imitated, which is slower than float32");
 }
@@ -215,7 +214,8 @@ enum status job_open(struct job *job, const struct comm *comm, const struct conf
     }
     alike_instructions(comm, isa_choose()->name);
     if (config->train.precision == CONFIG_BF16)
-        check_bf16(comm);
+        alike_instructions(comm, bf16_kernel()->name);
+    job_warn_bf16(config);
     warn_idle(job);
     return STATUS_OK;
 }

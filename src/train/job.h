@@ -41,6 +41,9 @@ struct job {
 enum status job_open(struct job *job, const struct comm *comm, const struct config *config, size_t shards);
 void job_close(struct job *job);
 
+/* Tells where bfloat16 is asked for and has no instructions on this processor. */
+void job_warn_bf16(const struct config *config);
+
 /* Another batch than job_open found. Before job_bind. */
 void job_set_batch(struct job *job, size_t batch);
 

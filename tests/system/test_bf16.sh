@@ -40,4 +40,6 @@ expect_exit 0 cnn-train "${bf16[@]}" --check-gradients plain.ini
 # Processors without it imitate it, and say so.
 expect_exit 0 env CNN_ISA=portable cnn-train "${common[@]}" "${bf16[@]}" --set run.output=portable plain.ini
 expect_message 'they are imitated'
+expect_exit 0 env CNN_ISA=portable cnn-predict portable/latest.h5 "$source/data/digits.h5" imitated.h5
+expect_message 'they are imitated'
 finish

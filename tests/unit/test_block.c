@@ -107,6 +107,10 @@ static void test_refusals(void **state)
     refuse("[block b]\n[network]\na = b\n", "block `b` (t.ini:1) has no lines|t.ini:3");
     refuse("[block b]\nc = relu\nc = relu\n[network]\na = b\n", "t.ini:3|`c` already, at t.ini:2");
     refuse("[block b]\nparams = a,b\nc = relu\n[network]\na = b a=1 b=2\n", "t.ini:2|blanks|`a,b`");
+    refuse("[block b]\nparams = k = 3\nc = relu\n[network]\na = b k=1\n", "t.ini:2|without blanks|`=`");
+    refuse("[block b]\nparams = a123456789b123456789c123456789d123456789e123456789f123456789g123\nc = relu\n"
+           "[network]\na = b\n",
+           "t.ini:2|63 characters");
     refuse("[block b]\nparams = a\nparams = b\nc = relu\n[network]\na = b\n", "t.ini:3|given twice");
     refuse("[block b]\ninput = relu\n[network]\na = b\n", "t.ini:2|what the block reads");
     refuse("[block relu]\nc = relu\n[network]\na = relu\n", "t.ini:1|layer type of that name");
