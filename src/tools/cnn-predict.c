@@ -72,9 +72,10 @@ static enum status load_network(const struct arguments *a, const struct checkpoi
                             split->name, shape_text(images, split->shape), path, shape_text(wanted, input));
     if (!status)
         status = network_plan(network, input, config.network.lines, config.network.line_count);
-    if (!status) /* as tests in training were */
+    if (!status) { /* as tests in training were */
         network_set_bf16(network, config.train.precision == CONFIG_BF16);
-    job_warn_bf16(&config);
+        job_warn_bf16(&config);
+    }
     *tta = (enum tta)(a->tta ? a->tta - 1 : config.evaluate.tta);
     config_destroy(&config);
     if (!status)

@@ -81,6 +81,8 @@ static const struct row {
     /* a tile's pixels 4 KiB apart */
     {2, 5, 6, 1024, 40, 1, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
     {2, 7, 5, 512, 20, 1, 1, 1, 2, 2, 1, 1, 0, 0, "no"},
+    {1, 5, 27, 512, 9, 1, 3, 3, 2, 2, 1, 1, 1, 1, "no"},
+    {2, 3, 8, 1024, 6, 2, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
     /* blocks of 32 channels in groups, whole and not */
     {2, 9, 8, 66, 130, 2, 3, 3, 1, 1, 1, 1, SAME, SAME, "yes"},
     {2, 5, 7, 17, 95, 1, 1, 1, 1, 1, 1, 1, 0, 0, "yes"},
@@ -94,10 +96,14 @@ static const struct row {
     {2, 3, 9, 7, 40, 1, 3, 3, 1, 1, 1, 1, 2, 0, "yes"},
     {3, 9, 3, 20, 6, 1, 3, 3, 1, 1, 1, 1, 0, 2, "yes"},
     {21, 21, 20, 1, 31, 1, 3, 3, 1, 1, 1, 1, 1, 1, "yes"},
-    /* padded planes: rows of pixels with channels in three blocks, and turned around, in bands of one image
-     */
+    /* padded planes: channels in three blocks, in bands of one image, and of several; turned around, where
+     * registers have 16 floats; a plane that is too large; too few pixels in a row */
     {1, 13, 29, 1, 70, 1, 3, 3, 2, 1, 1, 2, 1, 3, "yes"},
+    {3, 9, 15, 1, 70, 1, 3, 3, 1, 1, 1, 1, 1, 1, "yes"},
     {1, 9, 37, 3, 16, 1, 3, 5, 1, 1, 2, 1, 3, 2, "no"},
+    {1, 2, 70000, 1, 3, 1, 1, 2, 1, 1, 1, 1, 0, 1, "yes"},
+    {3, 28, 1, 1, 40, 1, 3, 1, 1, 1, 1, 1, 1, 0, "yes"},
+    {2, 7, 7, 1, 40, 1, 7, 7, 1, 1, 1, 1, 0, 0, "yes"},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 

@@ -17,7 +17,7 @@ enum {
     TASKS_PER_THREAD = 4,    /* at least, where that is possible */
     BAND_PIXELS = 196,       /* so few pixels are not cut further */
     WAY_BYTES = 4096,        /* of a first-level cache: lines so far apart fall in the same set, of which */
-    WAYS = 12,               /* it holds so many */
+    WAYS = 12,               /* it holds so many, of 48 KiB: Intel's from Ice Lake on, AMD's from Zen 5 on */
     TILE_DEPTH = 512,        /* channels of a kernel position whose tile stays in the first-level cache */
     TASK_WEIGHTS = 1024 * 1024, /* bytes that stay near while a task goes through its pixels */
 };
@@ -39,7 +39,7 @@ struct pass {
     float *packed,
         *bias; /* (group, block, tap, depth, tile_width of the block); (group, block, block_width) */
     struct tile_run *runs; /* (thread, taps) */
-    size_t tile_rows;
+    size_t tile_rows;      /* pixels of a tile */
     bool has_bias, relu;
     const float *relu_output, *origin;    /* as in struct tile_product */
     size_t task_images, bands, band_rows; /* a task: images, or a band of rows of one */
@@ -59,7 +59,7 @@ struct task {
 
 /* Pixels that all begin in the same set of the first-level cache would drive each other out of it if they
  * were more than it has ways. */
-static size_t rows_of_tile(const struct pass *p, size_t stride)
+static size_t tile_rows(const struct pass *p, size_t stride)
 {
     bool collide = stride * p->source.channels * sizeof(float) % WAY_BYTES == 0;
     return collide ? size_min(p->kernel->rows, WAYS) : p->kernel->rows;
@@ -86,7 +86,7 @@ static struct pass pass_init(const struct conv2d *g, bool backward, int threads,
     p.packed = workspace_take(&w, columns * taps * p.depth * sizeof *p.packed);
     p.bias = workspace_take(&w, columns * sizeof *p.bias);
     p.runs = workspace_take(&w, (size_t)threads * taps * sizeof *p.runs);
-    p.tile_rows = rows_of_tile(&p, backward ? 1 : g->w.stride);
+    p.tile_rows = tile_rows(&p, backward ? 1 : g->w.stride);
     *bytes = w.used;
     return p;
 }
@@ -181,16 +181,18 @@ static void pack_backward(const struct pass *p, const float *weight, size_t grou
     float *to = block_weights(p, group, block);
     if (columns < width)
         memset(to, 0, taps * p->depth * width * sizeof *to);
-    for (size_t i = 0; i < p->depth; i++, from += p->width * taps)
-        for (size_t k = 0; k < taps; k += LINE_FLOATS) {
+    for (size_t i = 0; i < p->depth; i++, from += p->width * taps) {
+        if (taps == 1)
+            memcpy(to + i * width, from, columns * sizeof *to);
+        for (size_t k = 0; taps > 1 && k < taps; k += LINE_FLOATS) {
             float turned[LINE_FLOATS * 2 * TILE_VECTOR_MAX];
             size_t count = size_min(LINE_FLOATS, taps - k);
-            if (taps > 1)
-                transpose(from + k, taps, 1, turned, width, columns, count);
+            transpose(from + k, taps, 1, turned, width, columns, count);
             for (size_t q = 0; q < count; q++)
-                memcpy(to + ((taps - 1 - k - q) * p->depth + i) * width, taps > 1 ? turned + q * width : from,
+                memcpy(to + ((taps - 1 - k - q) * p->depth + i) * width, turned + q * width,
                        columns * sizeof *to);
         }
+    }
 }
 
 static void pack_bias(const struct pass *p, const float *bias)
@@ -341,7 +343,8 @@ static void class_compute(const struct pass *p, const struct task *t, const stru
     }
 }
 
-/* Inputs that no output reads, between those of a stride: columns first, first + step ... of some rows. */
+/* Targets without a source, as inputs that no output reads, between those of a stride: `count` columns,
+ * first, first + step ..., of some rows. */
 static void targets_clear(const struct pass *p, const struct task *t, const struct axis_class *row,
                           size_t first, size_t step, size_t count)
 {

@@ -14,8 +14,8 @@
  * tile of the weight gradient is a few input channels at one kernel position times output channels, summed
  * over pixels.
  *
- * Few channels would leave registers half empty; then other things are their columns: conv2d_planar.h
- * (forward), conv2d_narrow.h (input gradient), conv2d_weight_few.h.
+ * Few channels are done in other ways: forward from padded copies, with pixels as columns where channels
+ * would leave registers half empty (conv2d_planar.h); conv2d_narrow.h (input gradient); conv2d_weight_few.h.
  *
  * Every y and dx has its own order of additions: the results of an image depend neither on the images beside
  * it nor on the number of threads. Weight gradients are summed in parts that are cut by the shapes and n, and

@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum {
-    CHANNELS = 4,              /* input channels */
-    COLUMNS_MAX = 32,          /* twice the largest tile_kernel.vector */
+    CHANNELS = 4, /* input channels */
+    COLUMNS_MAX = 2 * TILE_VECTOR_MAX,
     PLANES_BYTES = 512 * 1024, /* of a padded image, half a second-level cache */
     TASKS_PER_THREAD = 4,
 };
@@ -28,9 +28,9 @@ struct planar {
     struct tile_product product;
 };
 
-/* The share of registers that neighbouring pixels fill is larger than the one that channels would; turning
- * tiles around costs a seventh. */
-static bool turns(const struct conv2d *g)
+/* Whether tiles are turned: output channels are one register at most, and pixels fill registers at least six
+ * sevenths as well. */
+static bool is_turned(const struct conv2d *g)
 {
     size_t vector = g->kernel->vector;
     return g->oc <= vector && 7 * g->w.out > 6 * g->oc * size_divide_up(g->w.out, vector);
@@ -42,10 +42,11 @@ static struct planar planar_init(const struct conv2d *g, int threads, void *work
                        .line = g->w.pad + g->w.in + g->w.pad_end,
                        .block = 2 * g->kernel->vector,
                        .weights = g->c * g->h.kernel * g->w.kernel,
-                       .turned = turns(g)};
+                       .turned = is_turned(g)};
     size_t channels = size_divide_up(g->oc, p.block) * p.block;
     p.plane = (g->h.pad + g->h.in + g->h.pad_end) * p.line;
-    p.thread_floats = size_divide_up(g->c * p.plane + COLUMNS_MAX, 16) * 16; /* registers read beyond */
+    /* turned tiles read whole registers, beyond the last row too */
+    p.thread_floats = size_divide_up(g->c * p.plane + COLUMNS_MAX, LINE_FLOATS) * LINE_FLOATS;
     struct workspace w = {.memory = workspace};
     p.planes = workspace_take(&w, (size_t)threads * p.thread_floats * sizeof *p.planes);
     p.runs = workspace_take(&w, g->c * g->h.kernel * sizeof *p.runs);
@@ -57,9 +58,9 @@ static struct planar planar_init(const struct conv2d *g, int threads, void *work
 
 bool conv2d_planar_fits(const struct conv2d *g)
 {
-    size_t bytes;
-    return g->groups == 1 && g->w.stride == 1 && g->c <= (turns(g) ? CHANNELS : 1) &&
-           planar_init(g, 1, NULL, &bytes).thread_floats * sizeof(float) <= PLANES_BYTES;
+    size_t rows = g->h.pad + g->h.in + g->h.pad_end, line = g->w.pad + g->w.in + g->w.pad_end;
+    bool fills = is_turned(g) ? g->c <= CHANNELS : g->c == 1 && 2 * g->w.out >= g->kernel->rows;
+    return fills && g->groups == 1 && g->w.stride == 1 && g->c * rows * line * sizeof(float) <= PLANES_BYTES;
 }
 
 size_t conv2d_planar_workspace(const struct conv2d *g, int threads)
@@ -69,17 +70,22 @@ size_t conv2d_planar_workspace(const struct conv2d *g, int threads)
     return bytes;
 }
 
+/* One thread's planes, for their padding. */
+static void planes_clear(const void *work, size_t index, size_t thread)
+{
+    const struct planar *p = work;
+    (void)thread;
+    memset(p->planes + index * p->thread_floats, 0, p->thread_floats * sizeof *p->planes);
+}
+
 /* What the output rows first .. last-1 read of an image, into planes whose padding is zero already. */
 static void copy_rows(const struct planar *p, const float *x, size_t first, size_t last, float *planes)
 {
     const struct conv2d *g = p->g;
-    size_t begin = first * g->h.stride,
-           end = (last - 1) * g->h.stride + (g->h.kernel - 1) * g->h.dilation + 1;
-    begin = size_max(begin, g->h.pad) - g->h.pad;
-    end = size_min(size_max(end, g->h.pad) - g->h.pad, g->h.in);
-    for (size_t row = begin; row < end; row++) {
-        const float *from = x + row * g->w.in * g->c;
-        float *to = planes + (g->h.pad + row) * p->line + g->w.pad;
+    size_t end = size_min((last - 1) * g->h.stride + window_span(&g->h), g->h.pad + g->h.in);
+    for (size_t row = size_max(first * g->h.stride, g->h.pad); row < end; row++) {
+        const float *from = x + (row - g->h.pad) * g->w.in * g->c;
+        float *to = planes + row * p->line + g->w.pad;
         if (g->c == 1)
             memcpy(to, from, g->w.in * sizeof *to);
         else
@@ -95,11 +101,11 @@ static void row_compute(const struct planar *p, const float *row, float *y)
     struct tile_product product = p->product;
     float *c[TILE_ROWS_MAX];
     for (size_t tile = 0; tile < tiles; tile++) {
-        size_t x = size_cut(g->w.out, tiles, tile), pixels = size_cut(g->w.out, tiles, tile + 1) - x;
-        const float *a = row + x;
+        size_t start = size_cut(g->w.out, tiles, tile), pixels = size_cut(g->w.out, tiles, tile + 1) - start;
+        const float *a = row + start;
         for (size_t first = 0; first < g->oc; first += p->block) {
             for (size_t m = 0; m < pixels; m++)
-                c[m] = y + (x + m) * g->oc + first;
+                c[m] = y + (start + m) * g->oc + first;
             product.bias = p->bias + first;
             g->kernel->product(&product, pixels, size_min(p->block, g->oc - first), &a,
                                p->packed + first * p->weights, c);
@@ -116,17 +122,17 @@ static void row_compute_turned(const struct planar *p, const float *row, float *
     float *c[TILE_VECTOR_MAX];
     for (size_t o = 0; o < g->oc; o++)
         c[o] = tile + o * COLUMNS_MAX;
-    for (size_t x = 0; x < g->w.out; x += width) {
-        size_t columns = size_min(width, g->w.out - x);
+    for (size_t start = 0; start < g->w.out; start += width) {
+        size_t columns = size_min(width, g->w.out - start);
         for (size_t o = 0; o < g->oc; o++)
             for (size_t k = 0; k < COLUMNS_MAX; k++)
                 c[o][k] = p->bias[o];
         for (size_t part = 0; part < parts; part++) {
             size_t first = size_cut(g->oc, parts, part), rows = size_cut(g->oc, parts, part + 1) - first;
             const float *a = p->packed + first;
-            g->kernel->product(&p->product, rows, columns, &a, row + x, c + first);
+            g->kernel->product(&p->product, rows, columns, &a, row + start, c + first);
         }
-        transpose(tile, COLUMNS_MAX, 1, y + x * g->oc, g->oc, g->oc, columns);
+        transpose(tile, COLUMNS_MAX, 1, y + start * g->oc, g->oc, g->oc, columns);
     }
 }
 
@@ -187,6 +193,6 @@ void conv2d_planar_forward(const struct conv2d *g, size_t n, const float *x, con
     p.bands = size_divide_up(g->h.out, p.band_rows);
     pack(&p, weight, epilogue->bias);
     plan_runs(&p, epilogue);
-    memset(p.planes, 0, (size_t)threads * p.thread_floats * sizeof *p.planes);
+    parallel_for((size_t)threads, threads, planes_clear, &p);
     parallel_for(n * p.bands, threads, band_compute, &p);
 }

@@ -5,6 +5,7 @@
 #include "core/kernels/conv2d_winograd.h"
 #include "core/kernels/cut.h"
 #include "core/kernels/parallel.h"
+#include "core/kernels/pixels.h"
 #include "core/kernels/transpose.h"
 
 #include <stdint.h>
@@ -304,11 +305,14 @@ static void copy_outputs(const struct pass *p, struct chunk *c, float *copy)
             memcpy(copy, from + image * image_step + i * step, c->columns * sizeof *copy);
 }
 
-/* The block's bias gradients: a product of one row of ones, and columns that fill no register. */
+/* The block's bias gradients: a product with a row of ones. With bfloat16, pixels lie where they were, and no
+ * more than their channels are read. */
 static void add_bias(const struct pass *p, const struct chunk *c, float *sums)
 {
+    const struct tile_kernel *kernel = p->g->kernel; /* not the one for slots */
     size_t pixels = (c->last_row - c->first_row) * p->g->w.out,
-           vector = p->g->kernel->vector, whole = c->columns / vector * vector;
+           whole = p->g->bf16 ? size_min(c->columns, 2 * kernel->vector) / kernel->vector * kernel->vector
+                              : c->columns;
     static const float one = 1;
     const float *a = &one;
     struct tile_run run = {.length = pixels};
@@ -319,36 +323,10 @@ static void add_bias(const struct pass *p, const struct chunk *c, float *sums)
     for (size_t image = 0; image < c->images; image++) {
         const float *from = c->dy + image * c->dy_image;
         if (whole)
-            p->g->kernel->product(&product, 1, whole, &a, from, &sums);
-        for (size_t i = 0; i < pixels && whole < c->columns; i++)
-            for (size_t o = whole; o < c->columns; o++)
+            kernel->product(&product, 1, whole, &a, from, &sums);
+        for (size_t o = whole; o < c->columns; o++)
+            for (size_t i = 0; i < pixels; i++)
                 sums[o] += from[i * c->dy_pixel + o];
-    }
-}
-
-/* Slots of a chunk's pixels, two at a time, from where the first one is and from one pixel, row and image to
- * the next. */
-static void pair_pixels(const struct pass *p, const struct chunk *c, const float *from, const size_t steps[3],
-                        size_t channels, float *to, size_t to_step)
-{
-    size_t rows = c->last_row - c->first_row, width = p->g->w.out, pixels = c->images * rows * width, x = 0,
-           y = 0, image = 0;
-    const float *first = NULL;
-    for (size_t i = 0; i < pixels; i++) {
-        const float *at = from + image * steps[2] + y * steps[1] + x * steps[0];
-        if (i % 2 == 0)
-            first = at;
-        if (i % 2 || i + 1 == pixels) {
-            p->kernel->bf16->lines(first, i % 2 ? at : NULL, channels, to);
-            to += to_step;
-        }
-        if (++x == width) {
-            x = 0;
-            if (++y == rows) {
-                y = 0;
-                image++;
-            }
-        }
     }
 }
 
@@ -357,19 +335,25 @@ static void pair_all(const struct pass *p, struct chunk *c, size_t thread)
 {
     const struct conv2d *g = p->g;
     float *outputs = p->output_slots + thread * p->pairs * p->block_width;
-    const size_t out_steps[3] = {c->dy_pixel, g->w.out * c->dy_pixel, c->dy_image};
-    pair_pixels(p, c, c->dy, out_steps, c->columns, outputs, c->width);
+    struct pixels pixels = {.images = c->images,
+                            .rows = c->last_row - c->first_row,
+                            .columns = g->w.out,
+                            .image_step = c->dy_image,
+                            .row_step = g->w.out * c->dy_pixel,
+                            .column_step = c->dy_pixel};
+    pixels_pair(p->kernel->bf16, &pixels, c->dy, c->columns, outputs, c->width);
     c->dy = outputs;
     c->dy_pixel = c->width;
     c->run_counts[0] = 1;
-    c->runs[0] =
-        (struct tile_run){.length = size_divide_up(c->images * (c->last_row - c->first_row) * g->w.out, 2)};
+    c->runs[0] = (struct tile_run){.length = size_divide_up(pixels.images * pixels.rows * pixels.columns, 2)};
     if (c->block > c->piece->first_block)
         return;
-    const size_t in_steps[3] = {g->w.stride * g->c, g->h.stride * g->w.in * g->c, g->h.in * g->w.in * g->c};
+    pixels.image_step = g->h.in * g->w.in * g->c;
+    pixels.row_step = g->h.stride * g->w.in * g->c;
+    pixels.column_step = g->w.stride * g->c;
     c->slots = p->input_slots + thread * p->pairs * p->slot_step;
-    pair_pixels(p, c, c->x + c->first_row * in_steps[1], in_steps, piece_depth(c->piece), c->slots,
-                p->slot_step);
+    pixels_pair(p->kernel->bf16, &pixels, c->x + c->first_row * pixels.row_step, piece_depth(c->piece),
+                c->slots, p->slot_step);
 }
 
 static void block_compute(const struct pass *p, struct chunk *c, size_t block, float *sums, size_t thread)
