@@ -85,9 +85,10 @@ void layer_times_print_losses(const struct network *network, const struct layer_
     }
     if (seconds <= 0)
         return;
-    log_print("the layers reach %.0f %% of the peak, which is %.1f GFLOP/s on %d thread%s; what holds them "
+    log_print("the layers reach %.0f %% of the peak, which is %.1f GFLOP/s%s on %d thread%s; what holds them "
               "back most:\n\n",
-              100 * flop / seconds / peak, peak / 1e9, network->threads, network->threads > 1 ? "s" : "");
+              100 * flop / seconds / peak, peak / 1e9, network->layers[0].bf16 ? " in float32" : "",
+              network->threads, network->threads > 1 ? "s" : "");
     log_print("  %-14s %-15s %9s %14s %16s\n", "layer", "pass", "ms", "share of peak", "ms above peak");
     for (size_t k = 0; k < LOSSES_SHOWN && losses[k].lost > 0; k++) {
         const struct loss *l = &losses[k];

@@ -59,18 +59,29 @@ static void losses(const struct network *network)
     layer_times_print_losses(network, times, SAMPLES, 23.04e9);
 }
 
+static void losses_bf16(const struct network *network)
+{
+    struct network same = *network;
+    network_set_bf16(&same, true);
+    losses(&same);
+    network_set_bf16(&same, false);
+}
+
+#define LOSSES(precision)                                                                                    \
+    "the layers reach 33 % of the peak, which is 23.0 GFLOP/s" precision " on 2 threads; what holds them "   \
+    "back most:\n\n"                                                                                         \
+    "  layer          pass                   ms  share of peak    ms above peak\n"                           \
+    "  fc             input gradient      0.005           22 %            0.004\n"                           \
+    "  out            forward             0.003              -            0.003\n"                           \
+    "  fc             forward             0.004           28 %            0.003\n"                           \
+    "  conv           weight gradient     0.004           50 %            0.002\n"                           \
+    "  fc             weight gradient     0.003           43 %            0.001\n\n"
+
 static void test_losses(void **state)
 {
     (void)state;
-    assert_prints(losses,
-                  "the layers reach 33 % of the peak, which is 23.0 GFLOP/s on 2 threads; what holds them "
-                  "back most:\n\n"
-                  "  layer          pass                   ms  share of peak    ms above peak\n"
-                  "  fc             input gradient      0.005           22 %            0.004\n"
-                  "  out            forward             0.003              -            0.003\n"
-                  "  fc             forward             0.004           28 %            0.003\n"
-                  "  conv           weight gradient     0.004           50 %            0.002\n"
-                  "  fc             weight gradient     0.003           43 %            0.001\n\n");
+    assert_prints(losses, LOSSES(""));
+    assert_prints(losses_bf16, LOSSES(" in float32"));
 }
 
 int main(void)
