@@ -102,6 +102,7 @@ set -m
 launcher=$!
 end_stuck $launcher "${STUCK_MAX:-30}" &
 watcher=$!
+disown # bash would tell of its end
 trap stop INT TERM HUP USR1
 while :; do
     code=0 interrupted=no

@@ -253,6 +253,7 @@ run()
     set +m
     end_stuck "$launcher" "${STUCK_MAX:-30}" &
     local watcher=$!
+    disown # bash would tell of its end
     while :; do
         code=0 interrupted=no
         wait "$launcher" || code=$?

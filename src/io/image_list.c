@@ -19,7 +19,8 @@ struct found {
 };
 struct findings {
     struct found *list;
-    size_t count, capacity, others;
+    size_t count, capacity, others, loose;
+    char *first_loose;
 };
 
 static bool is_folder(const char *path)
@@ -72,6 +73,7 @@ static void findings_destroy(struct findings *f)
         free(f->list[i].class_name);
     }
     free(f->list);
+    free(f->first_loose);
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -137,9 +139,14 @@ static enum status walk_classes(struct findings *f, const char *folder)
             status = walk(f, path, name, NULL);
             if (!status && f->count == before)
                 status = status_set(STATUS_DATA, "%s: an empty class: no JPEG or PNG file is in it", path);
+        } else if (path && is_image_name(name)) {
+            loose++;
+            if (!f->loose++) {
+                f->first_loose = path;
+                path = NULL;
+            }
         } else if (path) {
             f->others++;
-            loose += is_image_name(name);
         }
         free(path);
         free(entries[i]);
@@ -220,6 +227,11 @@ static enum status read_split(struct image_list *list, struct image_split *split
     if (!status)
         status = fill(split, list, &findings);
     list->others += findings.others;
+    list->loose += findings.loose;
+    if (!list->first_loose) {
+        list->first_loose = findings.first_loose;
+        findings.first_loose = NULL;
+    }
     findings_destroy(&findings);
     return status;
 }
@@ -311,5 +323,6 @@ void image_list_destroy(struct image_list *list)
     for (size_t i = 0; i < list->class_count; i++)
         free(list->class_names[i]);
     free(list->class_names);
+    free(list->first_loose);
     *list = (struct image_list){0};
 }

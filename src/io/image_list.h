@@ -31,6 +31,8 @@ struct image_list {
     size_t class_count;
     struct image_split train, test; /* test without entries: there is none */
     size_t others;                  /* files with other names, which are not used */
+    size_t loose;                   /* JPEG and PNG files in no class folder, which are not used either */
+    char *first_loose;              /* one of them; NULL: there are none */
 };
 
 /* With a folder `train` within `folder`, that and, if it is there, the folder `test` are the splits;

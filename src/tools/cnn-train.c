@@ -67,8 +67,9 @@ static const struct argument options[] = {
     {{NULL, "overwrite", OPTION_BOOL, FIELD(overwrite), "no", 0, 0, NULL,
       "remove, at once, the run that the output folder holds"}},
     {{NULL, "allow-change", OPTION_TEXT, FIELD(allow_change), "", 0, 0, NULL,
-      "with --resume: go on with another batch, or other data, than the checkpoint was trained with"},
-     .value = "batch,data"},
+      "with --resume: go on with another batch, precision, or other data, than the checkpoint was trained "
+      "with"},
+     .value = "batch,precision,data"},
     {{NULL, "init", OPTION_TEXT, FIELD(init), "", 0, 0, NULL,
       "start with the weights of a checkpoint's /model"},
      .value = "FILE.h5"},

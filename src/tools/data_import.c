@@ -273,6 +273,8 @@ static enum status import_folder(const struct images_options *o, const char *fol
         status = write_named(path, o->overwrite, &train, &test, list.class_names, list.class_count);
     if (!status && list.others)
         log_print("passed over, by their names no JPEG or PNG: %zu\n", list.others);
+    if (!status && list.loose)
+        log_print("passed over, in no class folder: %zu, the first is %s\n", list.loose, list.first_loose);
     if (!status && skipped)
         log_print("left out, not to be decoded: %zu (--strict makes that an error)\n", skipped);
     if (!status && !test.count)

@@ -42,35 +42,42 @@ static char *millions(char out[32], double count)
     return out;
 }
 
-enum { NAME_MIN = 14, NAME_MAX_SHOWN = 40 };
+enum { NAME_MIN = 14, TYPE_MIN = 10, NAME_MAX_SHOWN = 40 };
 
-/* Width of the first column: the longest name. */
-static int name_width(const struct network *network)
+/* Of the first two columns: the longest name and type. */
+struct widths {
+    int name, type;
+};
+
+static struct widths find_widths(const struct network *network)
 {
-    size_t width = NAME_MIN;
-    for (size_t i = 0; i < network->layer_count; i++)
-        width = strlen(network->layers[i].name) > width ? strlen(network->layers[i].name) : width;
-    return width < NAME_MAX_SHOWN ? (int)width : NAME_MAX_SHOWN;
+    size_t name = NAME_MIN, type = TYPE_MIN;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const struct layer *layer = &network->layers[i];
+        name = strlen(layer->name) > name ? strlen(layer->name) : name;
+        type = strlen(layer->ops->type) > type ? strlen(layer->ops->type) : type;
+    }
+    return (struct widths){name < NAME_MAX_SHOWN ? (int)name : NAME_MAX_SHOWN, (int)type};
 }
 
-static void print_row(int width, const char *name, const char *type, const char *output,
+static void print_row(struct widths w, const char *name, const char *type, const char *output,
                       const char *parameters, const char *adds, const char *memory)
 {
-    log_print("  %-*.*s %-10s %-12s %11s %13s %10s\n", width, width, name, type, output, parameters, adds,
-              memory);
+    log_print("  %-*.*s %-*s %-12s %11s %13s %10s\n", w.name, w.name, name, w.type, type, output, parameters,
+              adds, memory);
 }
 
 /* ---- under every column */
-static void print_rule(int width)
+static void print_rule(struct widths w)
 {
     static const char dashes[] = "----------------------------------------";
-    log_print("  %.*s %.10s %.12s %.11s %.13s %.10s\n", width, dashes, dashes, dashes, dashes, dashes,
+    log_print("  %.*s %.*s %.12s %.11s %.13s %.10s\n", w.name, dashes, w.type, dashes, dashes, dashes, dashes,
               dashes);
 }
 
 void summary_print_network(const struct network *network)
 {
-    int width = name_width(network);
+    struct widths width = find_widths(network);
     char shape[64], parameters[32], adds[32], memory[32];
     double all_adds = 0, all_bytes = 4.0 * (double)shape_count(network->input);
     print_row(width, "layer", "type", "output", "parameters", "multiply-adds", "memory");
@@ -218,8 +225,11 @@ static void print_ranks(const struct summary_run *run)
 
 static void print_batch(const struct summary_run *run)
 {
-    log_print("  batch         %zu = %zu shard%s of %s%zu, on ", run->batch, run->shards,
-              run->shards == 1 ? "" : "s", run->batch % run->shards ? "up to " : "", run->shard_size);
+    log_print("  batch         %zu", run->batch);
+    if (run->batch < run->config->train.batch)
+        log_print(", all training samples and not %zu,", run->config->train.batch);
+    log_print(" = %zu shard%s of %s%zu, on ", run->shards, run->shards == 1 ? "" : "s",
+              run->batch % run->shards ? "up to " : "", run->shard_size);
     print_ranks(run);
 }
 
@@ -378,7 +388,8 @@ void summary_print_run(const struct summary_run *run)
 
 void summary_print_communication(const struct reducer *reducer)
 {
-    static const char *const ways[] = {[OVERLAP_AUTO] = "not decided yet whether to overlap with backward",
+    static const char *const ways[] = {[OVERLAP_AUTO] =
+                                           "too few steps to choose whether to overlap with backward",
                                        [OVERLAP_YES] = "overlapped with backward",
                                        [OVERLAP_NO] = "after backward"};
     if (reducer->alone || reducer->steps == 0)
@@ -398,7 +409,7 @@ void summary_print_waiting(const struct summary_waiting *w, int ranks)
         return;
     double share = w->seconds > 0 ? w->waited / w->seconds : 0;
     log_print("data: %s; waited %.2f ms a step, %.1f %% of the time",
-              w->trial->decided ? ways[w->trial->first] : "not decided yet whether to read ahead",
+              w->trial->decided ? ways[w->trial->first] : "too few steps to choose whether to read ahead",
               1e3 * w->waited / (double)w->steps, 100 * share);
     if (ranks > 1)
         log_print(" (rank %d, which waited longest)", w->rank);

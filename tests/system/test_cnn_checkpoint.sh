@@ -10,7 +10,7 @@ new=run/step-00000080.h5 old=run/step-00000072.h5
 
 # Info.
 expect_exit 0 cnn-checkpoint info $new
-for words in "step 80, 1 epochs and 160 samples of the next, 1,597 samples in all" "seed 7, batch 20 in 1 shards" "on $(uname -n) x 1, 1 ranks x" \
+for words in "step 80, 1 epoch and 160 samples of the next, 1,597 samples in all" "seed 7, batch 20 in 1 shard" "on $(uname -n) x 1, 1 rank x" \
     "Open MPI" "HDF5 1." "OpenBLAS" "/model/conv1/weight" "8x1x3x3" "/optimizer/momentum/fc2/bias" "test accuracy 0."; do
     expect_message "$words" out
 done

@@ -132,10 +132,11 @@ fi
 
 # --- photographs ---------------------------------------------------------------------------------------------------------
 mkdir -p photos/{cat,dog} && for i in 1 2 3 4 5; do cp sheet.png photos/cat/$i.png && cp sheet.png photos/dog/$i.PNG; done
-echo notes >photos/cat/notes.txt
+echo notes >photos/cat/notes.txt && cp sheet.png photos/stray.png
 expect_exit 0 cnn-data import images --size 12x16 --test-fraction 0.2 photos photos.h5
 expect_match '^photos.h5: 8 training and 2 test images of 12x16x3$'
 expect_match '^passed over, by their names no JPEG or PNG: 1$'
+expect_match '^passed over, in no class folder: 1, the first is photos/stray.png$'
 h5dump -a /train/labels/class_names photos.h5 | grep -q '"cat", "dog"' || fail "the class names are not those of the folders"
 cnn-data import images --size 12x16 --test-fraction 0.2 photos again.h5 >/dev/null && cmp photos.h5 again.h5 ||
     fail "the same photographs give another dataset"

@@ -40,6 +40,10 @@ expect_exit 0 cnn-train --set data.file="$source/data/digits.h5" --evaluate digi
 best=$(tail -n 1 out)
 awk -v a="${best##* }" 'BEGIN { exit !(a >= 0.98) }' || fail "the test digits, by the best checkpoint: $best"
 
+# --- a batch that is larger than the data is all of them, and that is told -------------------------------------------
+expect_exit 0 cnn-train --set run.output=all --set train.batch=2000 --steps 1 --set data.file="$source/data/digits.h5" "$source/configs/digits.ini"
+expect_match '^  batch +1437, all training samples and not 2000, = 1 shard of 1437, on '
+
 # --- evaluate and predict agree with what training said ------------------------------------------------------------
 expect_exit 0 cnn-train --set run.output="$tmp/digits" --set data.file="$source/data/digits.h5" --evaluate digits/latest.h5 "$source/configs/digits.ini"
 last=$(tail -n 1 out)
