@@ -14,7 +14,6 @@
 enum {
     TASK_BYTES = 512 * 1024, /* of sources and targets, half a cache of 1 MiB; more images than one of each
                                 make fuller tiles of their corners */
-    TASKS_PER_THREAD = 4,    /* at least, where that is possible */
     BAND_PIXELS = 196,       /* so few pixels are not cut further */
     WAY_BYTES = 4096,        /* of a first-level cache: lines so far apart fall in the same set, of which */
     WAYS = 12,               /* it holds so many, of 48 KiB: Intel's from Ice Lake on, AMD's from Zen 5 on */
@@ -130,8 +129,7 @@ static size_t blocks_together(const struct pass *p)
 static void plan_tasks(struct pass *p, size_t n, int threads)
 {
     p->task_blocks = blocks_together(p);
-    size_t blocks = p->groups * size_divide_up(p->blocks, p->task_blocks),
-           wanted = threads > 1 ? TASKS_PER_THREAD * (size_t)threads : 1;
+    size_t blocks = p->groups * size_divide_up(p->blocks, p->task_blocks), wanted = parallel_enough(threads);
     size_t source = p->source.h * p->source.w * p->source.channels * sizeof(float);
     size_t target =
         p->target.h * p->target.w * size_min(p->width, p->task_blocks * p->block_width) * sizeof(float);

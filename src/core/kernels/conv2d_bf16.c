@@ -9,7 +9,6 @@
 
 enum {
     TASK_BYTES = 512 * 1024,    /* of sources and targets, half a cache of 1 MiB */
-    TASKS_PER_THREAD = 4,       /* at least, where that is possible */
     TASK_WEIGHTS = 1024 * 1024, /* bytes that stay near while a task goes through its pixels */
 };
 
@@ -165,7 +164,7 @@ static void pass_run(struct pass *p, size_t n, const float *from, const float *w
     p->to = to;
     p->pixels = n * p->h * p->w;
     size_t bytes = p->pixels * (p->source.channels + p->target.channels / p->strips) * sizeof(float),
-           wanted = threads > 1 ? TASKS_PER_THREAD * (size_t)threads : 1;
+           wanted = parallel_enough(threads);
     p->tasks = size_max(size_divide_up(bytes, TASK_BYTES), size_divide_up(wanted, p->strips));
     p->tasks = size_min(p->tasks, size_divide_up(p->pixels, p->kernel->rows));
     parallel_for(p->blocks, threads, block_pack, p);

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { TASKS_PER_THREAD = 4 };
-
 struct narrow {
     const struct conv2d *g;
     size_t n;
@@ -42,8 +40,8 @@ static struct narrow narrow_init(const struct conv2d *g, size_t n, int threads, 
     p.phases = size_divide_up(g->w.kernel, g->w.stride);
     size_t most = size_max(1, g->kernel->rows / size_divide_up(g->w.out, p.phases));
     p.images = size_min(most, n);
-    size_t tasks = size_divide_up(n, p.images), wanted = TASKS_PER_THREAD * (size_t)threads;
-    p.bands = threads > 1 && tasks < wanted ? size_min(size_divide_up(wanted, tasks), g->h.in) : 1;
+    size_t tasks = size_divide_up(n, p.images), wanted = parallel_enough(threads);
+    p.bands = tasks < wanted ? size_min(size_divide_up(wanted, tasks), g->h.in) : 1;
     p.band_rows = size_divide_up(g->h.in, p.bands);
     p.row_floats = size_max((g->w.in + g->w.pad) * g->c, (g->w.out - 1) * g->w.stride * g->c + p.columns);
     struct workspace w = {.memory = workspace};

@@ -10,7 +10,6 @@ enum {
     CHANNELS = 4, /* input channels */
     COLUMNS_MAX = 2 * TILE_VECTOR_MAX,
     PLANES_BYTES = 512 * 1024, /* of a padded image, half a second-level cache */
-    TASKS_PER_THREAD = 4,
 };
 
 struct planar {
@@ -185,7 +184,7 @@ static void plan_runs(struct planar *p, const struct conv2d_epilogue *epilogue)
 void conv2d_planar_forward(const struct conv2d *g, size_t n, const float *x, const float *weight,
                            const struct conv2d_epilogue *epilogue, float *y, void *workspace, int threads)
 {
-    size_t bytes, wanted = threads > 1 ? TASKS_PER_THREAD * (size_t)threads : 1;
+    size_t bytes, wanted = parallel_enough(threads);
     struct planar p = planar_init(g, threads, workspace, &bytes);
     p.x = x;
     p.y = y;

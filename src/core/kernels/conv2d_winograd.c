@@ -15,7 +15,6 @@ enum {
         640 * 1024,      /* of a block's transformed inputs and products: they stay in a cache of 1 MiB */
     BLOCK_TILES_MIN = 4, /* times the rows of a product */
     BLOCK_TILES_MAX = 16,
-    TASKS_PER_THREAD = 4,
     FETCH_FLOATS = 64, /* of each pixel of the next tile, at most */
 };
 
@@ -75,7 +74,7 @@ static size_t tiles_max(const struct pass *p, size_t n, int threads)
     size_t rows = p->kernel->rows, all = n * p->tiles_h * p->tiles_w;
     size_t tile = WINOGRAD_POSITIONS * (p->depth_step + p->block_width) * sizeof(float);
     size_t tiles = size_min(size_max(BLOCK_BYTES / tile / rows, BLOCK_TILES_MIN), BLOCK_TILES_MAX) * rows;
-    size_t tasks = threads > 1 ? TASKS_PER_THREAD * (size_t)threads : 1; /* at least, where they can be */
+    size_t tasks = parallel_enough(threads);
     return size_min(tiles, size_divide_up(size_divide_up(all, tasks), rows) * rows);
 }
 

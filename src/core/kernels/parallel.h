@@ -11,3 +11,10 @@ typedef void parallel_task(const void *work, size_t index, size_t thread);
  * who is through helps the others. One thread, or one task, is the caller itself, at no cost: that is how a
  * kernel runs within another's task. */
 void parallel_for(size_t count, int threads, parallel_task *task, const void *work);
+
+/* So many tasks are enough for threads to help each other; a kernel cuts its work into as many where it can.
+ */
+static inline size_t parallel_enough(int threads)
+{
+    return threads > 1 ? 4 * (size_t)threads : 1;
+}
