@@ -39,9 +39,10 @@ static void test_waiting(void **state)
           "time "
           "(rank 3, which waited longest)\n",
           true);
-    check((struct summary_waiting){.steps = 10, .seconds = 100, .waited = 20}, open, 1,
-          "data: too few steps to choose whether to read ahead; waited 2000.00 ms a step, 20.0 % of the time\n",
-          false);
+    check(
+        (struct summary_waiting){.steps = 10, .seconds = 100, .waited = 20}, open, 1,
+        "data: too few steps to choose whether to read ahead; waited 2000.00 ms a step, 20.0 % of the time\n",
+        false);
     check((struct summary_waiting){.steps = 500, .seconds = 10, .waited = 2}, ahead, 1,
           "data: read ahead; waited 4.00 ms a step, 20.0 % of the time\n", false);
     check((struct summary_waiting){.steps = 500, .seconds = 1000, .waited = 20}, ahead, 1,
