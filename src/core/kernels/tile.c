@@ -23,24 +23,39 @@ enum access {
     ADJACENT,
 };
 
-/* sum + x * factor; of slots, both their products. */
+/* spread: x in every place. multiply_add: sum + x * factor; of slots, both their products. */
 #if defined BF16_TABLE && defined __AVX512BF16__
-static inline vector multiply_add(vector sum, float x, vector factor)
+static inline vector spread(float x)
 {
-    return (vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_ps(x), (__m512bh)factor);
+    return (vector)_mm512_set1_ps(x);
+}
+
+static inline vector multiply_add(vector sum, vector x, vector factor)
+{
+    return (vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)factor);
 }
 #elif defined BF16_TABLE
-static inline vector multiply_add(vector sum, float x, vector factor)
+static inline vector spread(float x)
+{
+    int slot; /* a float's arithmetic would change some */
+    memcpy(&slot, &x, sizeof slot);
+    return (vector)(slot + (vector_mask){0});
+}
+
+static inline vector multiply_add(vector sum, vector x, vector factor)
 {
     typedef unsigned bits __attribute__((vector_size(sizeof(vector))));
-    unsigned slot;
-    memcpy(&slot, &x, sizeof slot);
-    const bits both = (bits){0} + slot, upper = (bits){0} + 0xffff0000;
-    sum += (vector)(both << 16) * (vector)((bits)factor << 16);
-    return sum + (vector)(both & upper) * (vector)((bits)factor & upper);
+    const bits upper = (bits){0} + 0xffff0000;
+    sum += (vector)((bits)x << 16) * (vector)((bits)factor << 16);
+    return sum + (vector)((bits)x & upper) * (vector)((bits)factor & upper);
 }
 #else
-static inline vector multiply_add(vector sum, float x, vector factor)
+static inline vector spread(float x)
+{
+    return x - (vector){0}; /* of which compilers make an operand in memory */
+}
+
+static inline vector multiply_add(vector sum, vector x, vector factor)
 {
     return sum + x * factor;
 }
@@ -59,7 +74,7 @@ static inline __attribute__((always_inline)) void add_step(const size_t rows, co
         factor[v] = load(line + v * TILE_VECTOR);
     UNROLL
     for (size_t m = 0; m < rows; m++) {
-        float x = access == ADJACENT ? first[m] : row[m][at];
+        vector x = spread(access == ADJACENT ? first[m] : row[m][at]);
         UNROLL
         for (size_t v = 0; v < vectors; v++)
             sum[m][v] = multiply_add(sum[m][v], x, factor[v]);
@@ -77,6 +92,27 @@ static inline __attribute__((always_inline)) void ask(const size_t rows, const f
     }
 }
 
+/* steps[i] = x[i] in every place. For every fourth row of a tile of one register from one load, as such tiles
+ * need more loads than a processor has time for, and other units can spread them: 3/4 of the peak become
+ * 9/10. */
+static inline __attribute__((always_inline)) void spread_steps(const size_t count, bool one_load,
+                                                               const float *x, vector *steps)
+{
+#ifdef __AVX512F__
+    if (one_load) {
+        const vector four = load_four(x);
+        UNROLL
+        for (size_t i = 0; i < count; i++)
+            steps[i] = spread_one(four, i);
+        return;
+    }
+#endif
+    (void)one_load;
+    UNROLL
+    for (size_t i = 0; i < count; i++)
+        steps[i] = spread(x[i]);
+}
+
 /* STEPS_MAX / vectors steps of a run over neighbouring floats. */
 static inline __attribute__((always_inline)) void add_steps(const size_t rows, const size_t vectors,
                                                             const float *const *row, size_t at,
@@ -90,7 +126,8 @@ static inline __attribute__((always_inline)) void add_steps(const size_t rows, c
         factor[i] = load(line + i / vectors * b_step + i % vectors * TILE_VECTOR);
     UNROLL
     for (size_t m = 0; m < rows; m++) {
-        const float *x = row[m] + at;
+        vector x[STEPS_MAX];
+        spread_steps(steps, steps == 4 && m % 4 == 3, row[m] + at, x);
         UNROLL
         for (size_t i = 0; i < steps; i++) {
             UNROLL

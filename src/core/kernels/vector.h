@@ -39,6 +39,27 @@ static inline void store_part(float *to, vector v, size_t count)
 {
     _mm512_mask_storeu_ps(to, (__mmask16)(count ? (1u << count) - 1 : 0xffff), v);
 }
+
+/* Four neighbouring floats, four times. */
+static inline vector load_four(const float *from)
+{
+    return (vector)_mm512_broadcast_f32x4(_mm_loadu_ps(from));
+}
+
+/* Float i of the four in every place. */
+static inline vector spread_one(vector four, size_t i)
+{
+    switch (i) {
+    case 0:
+        return (vector)_mm512_permute_ps((__m512)four, 0x00);
+    case 1:
+        return (vector)_mm512_permute_ps((__m512)four, 0x55);
+    case 2:
+        return (vector)_mm512_permute_ps((__m512)four, 0xaa);
+    default:
+        return (vector)_mm512_permute_ps((__m512)four, 0xff);
+    }
+}
 #else
 /* memcpy of fewer floats than a register has, in pieces of fixed sizes. */
 static inline void copy_part(float *to, const float *from, size_t count)
