@@ -1,6 +1,6 @@
-/* Whole networks against PyTorch's numbers: output, loss, every gradient, ten steps of
- * training. The files are
- * made, and their layout is told, by tests/golden/make_golden.py. */
+/* Whole networks against PyTorch's numbers: output, loss, every gradient, ten steps of training. The files
+ * are made, and their layout is told, by tests/golden/make_golden.py. */
+#include "core/mixup.h"
 #include "core/network.h"
 #include "core/optimizer.h"
 #include "support/array.h"
@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-enum { STEPS = 10, FILES_MIN = 23 };
+enum { STEPS = 10, FILES_MIN = 26 };
 static const double TOLERANCE = 1e-4;
 
 /* One file; `name` is for messages. */
@@ -26,7 +26,8 @@ struct golden {
     size_t n;
     float *x, *label_values;
     int32_t *label_classes;
-    double lr, clip_norm;
+    int32_t *label_others; /* NULL: nothing is blended */
+    double lr, clip_norm, share, label_smoothing;
     const struct optimizer_ops *optimizer;
     struct optimizer_settings settings;
     char *text;
@@ -101,6 +102,15 @@ static void read_optimizer(struct golden *g)
     free(name);
 }
 
+/* Files of blended samples tell how. */
+static void read_blend(struct golden *g)
+{
+    if (H5Aexists(g->file, "share") <= 0)
+        return;
+    read_attribute(g->file, "share", H5T_NATIVE_DOUBLE, &g->share);
+    read_attribute(g->file, "label_smoothing", H5T_NATIVE_DOUBLE, &g->label_smoothing);
+}
+
 static struct golden golden_open(const char *path, const char *name)
 {
     struct golden g = {.name = name};
@@ -119,6 +129,7 @@ static struct golden golden_open(const char *path, const char *name)
     read_attribute(g.file, "nesterov", H5T_NATIVE_LLONG, &nesterov);
     g.settings.nesterov = nesterov != 0;
     read_optimizer(&g);
+    read_blend(&g);
     return g;
 }
 
@@ -129,6 +140,7 @@ static void golden_close(struct golden *g)
     free(g->x);
     free(g->label_values);
     free(g->label_classes);
+    free(g->label_others);
 }
 
 static void read_labels(struct golden *g, const struct network *network)
@@ -138,6 +150,11 @@ static void read_labels(struct golden *g, const struct network *network)
     else
         g->label_values =
             read_array(g->file, "labels", H5T_NATIVE_FLOAT, g->n * network_outputs(network), NULL);
+    if (g->share > 0) {
+        g->label_others = array_bytes(g->n * sizeof *g->label_others);
+        mixup_partners(g->label_classes, g->n, g->label_others);
+        mixup_blend(g->x, g->n, shape_count(g->input), (float)g->share, 1);
+    }
 }
 
 /* Calls use(values in PyTorch's order, its place in our array) for /GROUP/<layer>/<parameter> of all
@@ -184,7 +201,11 @@ static struct loss_sum step(const struct golden *g, const struct network *networ
     memset(gradients, 0, network->parameter_count * sizeof *gradients);
     memcpy(network->x, g->x, g->n * shape_count(g->input) * sizeof *g->x);
     network_forward(network, &pass);
-    struct labels labels = {.classes = g->label_classes, .values = g->label_values};
+    struct labels labels = {.classes = g->label_classes,
+                            .values = g->label_values,
+                            .others = g->label_others,
+                            .share = (float)g->share,
+                            .smoothing = (float)g->label_smoothing};
     struct loss_sum sum = network_loss(network, &pass, labels, 1.0f / (float)g->n);
     network_backward(network, &pass, NULL, NULL);
     return sum;
