@@ -160,6 +160,11 @@ char *text_visible(char *out, size_t size, const char *text)
     return out;
 }
 
+const char *text_plural(double count)
+{
+    return count == 1 ? "" : "s";
+}
+
 char *text_bytes(char out[32], double bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};

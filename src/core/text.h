@@ -27,6 +27,9 @@ bool text_is_utf8(const char *text);
  * \x1b; cut between characters where it is longer than `size` - 1 bytes. Returns `out`. */
 char *text_visible(char *out, size_t size, const char *text);
 
+/* What follows a noun's number: "s", or nothing where it is 1. */
+const char *text_plural(double count);
+
 /* Each writes into `out` (at least 32 bytes) and returns it. */
 char *text_bytes(char out[32], double bytes);     /* "812 B", "1.4 KiB", "37.2 MiB" */
 char *text_count(char out[32], uint64_t count);   /* "1,199,882" */

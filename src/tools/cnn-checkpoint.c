@@ -42,21 +42,15 @@ static const struct argument_table diff_table = {diff_arguments, OPTION_COUNT(di
 
 static const struct argument_table verify_table = {NULL, 0, NULL, 0};
 
-/* What follows a noun's number. */
-static const char *plural(bool one)
-{
-    return one ? "" : "s";
-}
-
 static void print_state(const struct progress *p)
 {
     char steps[32], samples[32], seconds[32];
     log_print("  state      step %s, %llu epoch%s and %llu samples of the next, %s samples in all, %s\n",
-              text_count(steps, p->step), (unsigned long long)p->epoch, plural(p->epoch == 1),
+              text_count(steps, p->step), (unsigned long long)p->epoch, text_plural((double)p->epoch),
               (unsigned long long)p->epoch_sum.samples, text_count(samples, p->samples_seen),
               text_seconds(seconds, p->seconds));
     log_print("  run        seed %llu, batch %llu in %llu shard%s\n", (unsigned long long)p->seed,
-              (unsigned long long)p->batch, (unsigned long long)p->shards, plural(p->shards == 1));
+              (unsigned long long)p->batch, (unsigned long long)p->shards, text_plural((double)p->shards));
     if (isnan(p->best_metric))
         log_print("  best       none yet\n");
     else
@@ -68,8 +62,8 @@ static void print_provenance(const struct checkpoint_provenance *p, const char *
 {
     const char *ranks = checkpoint_fact(p, "ranks"), *threads = checkpoint_fact(p, "threads");
     log_print("  written    %s on %s, %s rank%s x %s thread%s\n", checkpoint_fact(p, "date"),
-              checkpoint_fact(p, "hosts"), ranks, plural(!strcmp(ranks, "1")), threads,
-              plural(!strcmp(threads, "1")));
+              checkpoint_fact(p, "hosts"), ranks, text_plural(atof(ranks)), threads,
+              text_plural(atof(threads)));
     log_print("  program    cnn-train %s (%s), %s\n", checkpoint_fact(p, "version"),
               checkpoint_fact(p, "commit"), checkpoint_fact(p, "compiler"));
     log_print("  libraries  %s; %s; %s\n", checkpoint_fact(p, "hdf5"), checkpoint_fact(p, "blas"),

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_STEPS = 3, STEPS_MAX = 100000, LAYER_REPEATS = 9 };
+enum { WARM_STEPS = 3, STEPS_MIN = 3, STEPS_MAX = 100000, LAYER_REPEATS = 9 };
 
 struct benchmark {
     struct job *job;
@@ -49,23 +49,38 @@ static void take_step(struct benchmark *b, uint64_t number)
     step_take(&b->step, number, b->job->batch, 1e-4, (struct step_votes){0}, random_source, b);
 }
 
-/* Whole steps for about so long; the number of steps timed, which rank 0 fixes after those that warm up. */
+/* How many steps to take before looking at the clock again: half of those that fit into the seconds left. */
+static size_t steps_next(double left, double each, size_t taken)
+{
+    double half = left > 0 ? (left / each + 1) / 2 : 0;
+    size_t next = half < STEPS_MAX ? (size_t)half : STEPS_MAX;
+    if (taken + next < STEPS_MIN)
+        return STEPS_MIN - taken;
+    return taken + next < STEPS_MAX ? next : STEPS_MAX - taken;
+}
+
+/* Whole steps for about so long, by rank 0's clock, behind some that warm up; the number of steps timed. */
 static size_t time_steps(struct benchmark *b, double seconds)
 {
     uint64_t number = 0;
-    size_t warm = WARM_STEPS + (b->step.reducer.choice == OVERLAP_AUTO ? 2 * REDUCER_TRIALS : 0);
-    double start = clock_seconds();
+    size_t warm = WARM_STEPS + (b->step.reducer.choice == OVERLAP_AUTO ? 2 * REDUCER_TRIALS : 0), count = 0;
+    double start = clock_seconds(), each;
     for (; number < warm; number++)
         take_step(b, number);
-    double fits = seconds * (double)warm / (clock_seconds() - start);
-    size_t count = fits < 3 ? 3 : fits < STEPS_MAX ? (size_t)fits : STEPS_MAX;
-    comm_broadcast(b->job->comm, 0, &count, sizeof count);
-    for (size_t i = 0; i < count; i++) {
-        double before = clock_seconds();
-        take_step(b, number++);
-        b->times[i] = clock_seconds() - before;
+    each = (clock_seconds() - start) / (double)warm;
+    start = clock_seconds();
+    for (;;) {
+        size_t next = steps_next(seconds - (clock_seconds() - start), each, count);
+        comm_broadcast(b->job->comm, 0, &next, sizeof next);
+        if (!next)
+            return count;
+        for (size_t end = count + next; count < end; count++) {
+            double before = clock_seconds();
+            take_step(b, number++);
+            b->times[count] = clock_seconds() - before;
+        }
+        each = (clock_seconds() - start) / (double)count;
     }
-    return count;
 }
 
 static void time_forward(const struct layer *layer, const struct pass *pass, struct layer_times *time)

@@ -1,6 +1,7 @@
 #include "train/saver.h"
 
 #include "core/log.h"
+#include "core/text.h"
 #include "core/thread.h"
 #include "train/display.h"
 
@@ -276,7 +277,7 @@ enum status saver_finish(struct saver *s, char good[1024])
     pthread_mutex_unlock(&s->mutex);
     if (missing)
         log_warn("%s/metrics.csv lacks %zu line%s that could not be written", s->folder, missing,
-                 missing == 1 ? "" : "s");
+                 text_plural((double)missing));
     return status ? status_set(status, "%s", s->message) : STATUS_OK;
 }
 

@@ -209,10 +209,10 @@ static void print_evaluation(const struct config *c)
 static void print_ranks(const struct summary_run *run)
 {
     const struct placement *p = run->placement;
-    log_print("%d rank%s with ", run->comm->size, run->comm->size == 1 ? "" : "s");
+    log_print("%d rank%s with ", run->comm->size, text_plural(run->comm->size));
     if (p->fewest < p->most)
         log_print("%d to ", p->fewest);
-    log_print("%d thread%s on ", p->most, p->most == 1 ? "" : "s");
+    log_print("%d thread%s on ", p->most, text_plural(p->most));
     if (run->node->count > 1)
         log_print("%d hosts", run->node->count);
     else
@@ -228,7 +228,7 @@ static void print_batch(const struct summary_run *run)
     log_print("  batch         %zu", run->batch);
     if (run->batch < run->config->train.batch)
         log_print(", all training samples and not %zu,", run->config->train.batch);
-    log_print(" = %zu shard%s of %s%zu, on ", run->shards, run->shards == 1 ? "" : "s",
+    log_print(" = %zu shard%s of %s%zu, on ", run->shards, text_plural((double)run->shards),
               run->batch % run->shards ? "up to " : "", run->shard_size);
     print_ranks(run);
 }
@@ -278,7 +278,7 @@ static void print_gradients(const struct summary_run *run)
     size_t buckets = reducer_buckets(count, bucket_bytes / sizeof(float));
     log_print("  gradients     %s, %s in %zu bucket%s of %s%s, %s\n",
               allreduce_list[c->distributed.allreduce].name, text_bytes(bytes, (double)count * sizeof(float)),
-              buckets, buckets == 1 ? "" : "s", buckets == 1 ? "up to " : "",
+              buckets, text_plural((double)buckets), buckets == 1 ? "up to " : "",
               text_bytes(bucket, (double)bucket_bytes), overlaps[c->distributed.overlap]);
 }
 
@@ -323,7 +323,7 @@ static void print_optimizer(const struct summary_run *run)
     log_print("  optimizer     %s", optimizer_types[c->train.optimizer]->name);
     print_rate(c, run->batch);
     if (c->train.warmup > 0)
-        log_print(", warm-up %g epoch%s", c->train.warmup, c->train.warmup == 1 ? "" : "s");
+        log_print(", warm-up %g epoch%s", c->train.warmup, text_plural(c->train.warmup));
     bool moments = c->train.optimizer == CONFIG_ADAM || c->train.optimizer == CONFIG_ADAMW ||
                    c->train.optimizer == CONFIG_LAMB;
     if (moments)

@@ -222,6 +222,15 @@ static void counts(void **state)
         assert_string_equal(text_count(out, rows[i].count), rows[i].text);
 }
 
+static void plurals(void **state)
+{
+    (void)state;
+    assert_string_equal(text_plural(0), "s");
+    assert_string_equal(text_plural(1), "");
+    assert_string_equal(text_plural(1.5), "s");
+    assert_string_equal(text_plural(2), "s");
+}
+
 static void durations(void **state)
 {
     (void)state;
@@ -285,6 +294,7 @@ int main(void)
         cmocka_unit_test(visible),
         cmocka_unit_test(bytes),
         cmocka_unit_test(counts),
+        cmocka_unit_test(plurals),
         cmocka_unit_test(durations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
