@@ -67,29 +67,56 @@ static inline __attribute__((always_inline)) void times_gt(const vector u[6], ve
     g[2] = u[5] - (1 / 3.0f) * sum_p + (1 / 3.0f) * sum_q;
 }
 
+typedef void transform(const vector *column, vector *product);
+
+/* A transform is M v Mt: M times each of v's `size` columns gives half (size, rows), M times row y of that
+ * the row y of the result. The compiler knows `times`. */
+static inline __attribute__((always_inline)) void across(transform *times, const size_t size, size_t rows,
+                                                         const vector *half, size_t y, vector *result)
+{
+    vector row[6];
+    UNROLL
+    for (size_t x = 0; x < size; x++)
+        row[x] = half[x * rows + y];
+    times(row, result);
+}
+
+/* Row y of a tile of 6 x 6. */
+static inline __attribute__((always_inline)) void store_row(float *to, size_t step, size_t y,
+                                                            const vector *row)
+{
+    UNROLL
+    for (size_t x = 0; x < 6; x++)
+        store(to + (y * 6 + x) * step, row[x]);
+}
+
+/* Column x of such a tile. */
+static inline __attribute__((always_inline)) void load_column(const float *from, size_t step, size_t x,
+                                                              vector *column)
+{
+    UNROLL
+    for (size_t y = 0; y < 6; y++)
+        column[y] = load(from + (y * 6 + x) * step);
+}
+
 /* One register, of `part` channels; 0: all that it has. */
 static inline __attribute__((always_inline)) void input_at(size_t i, const size_t part,
                                                            const float *const *pixel, float *to, size_t step)
 {
-    vector half[6][6]; /* (column, row) */
+    vector half[6 * 6]; /* (column, row) */
     UNROLL
     for (size_t x = 0; x < 6; x++) {
         vector column[6];
         UNROLL
         for (size_t y = 0; y < 6; y++)
             column[y] = load_part(pixel[y * 6 + x] + i, part);
-        times_b(column, half[x]);
+        times_b(column, half + x * 6);
     }
     UNROLL
     for (size_t y = 0; y < 6; y++) {
-        vector row[6], result[6];
-        UNROLL
-        for (size_t x = 0; x < 6; x++)
-            row[x] = half[x][y];
-        times_b(row, result);
-        UNROLL
-        for (size_t x = 0; x < 6; x++)
-            store_part(to + (y * 6 + x) * step + i, result[x], 0);
+        vector result[6];
+        across(times_b, 6, 6, half, y, result);
+        store_row(to + i, step, y, result);
     }
 }
 
@@ -120,22 +147,17 @@ static inline __attribute__((always_inline)) void output_at(const struct winogra
                                                             size_t i, const size_t part, const float *from,
                                                             size_t step, float *const *pixel)
 {
-    vector half[6][4]; /* (column, row) */
+    vector half[6 * 4]; /* (column, row) */
     UNROLL
     for (size_t x = 0; x < 6; x++) {
         vector column[6];
-        UNROLL
-        for (size_t y = 0; y < 6; y++)
-            column[y] = load(from + (y * 6 + x) * step + i);
-        times_at(column, half[x]);
+        load_column(from + i, step, x, column);
+        times_at(column, half + x * 4);
     }
     UNROLL
     for (size_t y = 0; y < 4; y++) {
-        vector row[6], result[4];
-        UNROLL
-        for (size_t x = 0; x < 6; x++)
-            row[x] = half[x][y];
-        times_at(row, result);
+        vector result[4];
+        across(times_at, 6, 4, half, y, result);
         UNROLL
         for (size_t x = 0; x < 4; x++)
             put(epilogue, i, part, result[x], pixel[y * 4 + x]);
@@ -155,7 +177,7 @@ static void output(const struct winograd_epilogue *epilogue, size_t channels, co
 static inline __attribute__((always_inline)) void
 gradient_at(size_t i, const size_t part, const float *const *pixel, float *to, size_t step, float *sum)
 {
-    vector half[4][6], all = {0}; /* (column, row) */
+    vector half[4 * 6], all = {0}; /* (column, row) */
     UNROLL
     for (size_t x = 0; x < 4; x++) {
         vector column[4];
@@ -163,20 +185,15 @@ gradient_at(size_t i, const size_t part, const float *const *pixel, float *to, s
         for (size_t y = 0; y < 4; y++)
             column[y] = load_part(pixel[y * 4 + x] + i, part);
         all += (column[0] + column[1]) + (column[2] + column[3]);
-        times_a(column, half[x]);
+        times_a(column, half + x * 6);
     }
     if (sum)
         store_part(sum + i, load(sum + i) + all, 0);
     UNROLL
     for (size_t y = 0; y < 6; y++) {
-        vector row[4], result[6];
-        UNROLL
-        for (size_t x = 0; x < 4; x++)
-            row[x] = half[x][y];
-        times_a(row, result);
-        UNROLL
-        for (size_t x = 0; x < 6; x++)
-            store_part(to + (y * 6 + x) * step + i, result[x], 0);
+        vector result[6];
+        across(times_a, 4, 6, half, y, result);
+        store_row(to + i, step, y, result);
     }
 }
 
@@ -192,25 +209,20 @@ static void gradient(size_t channels, const float *const *pixel, float *to, size
 static void weight(size_t channels, const float *taps, size_t taps_step, float *to, size_t step)
 {
     for (size_t i = 0; i < channels; i += TILE_VECTOR) {
-        vector half[3][6]; /* (column, row) */
+        vector half[3 * 6]; /* (column, row) */
         UNROLL
         for (size_t x = 0; x < 3; x++) {
             vector column[3];
             UNROLL
             for (size_t y = 0; y < 3; y++)
                 column[y] = load(taps + (y * 3 + x) * taps_step + i);
-            times_g(column, half[x]);
+            times_g(column, half + x * 6);
         }
         UNROLL
         for (size_t y = 0; y < 6; y++) {
-            vector row[3], result[6];
-            UNROLL
-            for (size_t x = 0; x < 3; x++)
-                row[x] = half[x][y];
-            times_g(row, result);
-            UNROLL
-            for (size_t x = 0; x < 6; x++)
-                store_part(to + (y * 6 + x) * step + i, result[x], 0);
+            vector result[6];
+            across(times_g, 3, 6, half, y, result);
+            store_row(to + i, step, y, result);
         }
     }
 }
@@ -218,22 +230,17 @@ static void weight(size_t channels, const float *taps, size_t taps_step, float *
 static void weight_gradient(size_t channels, const float *from, size_t step, float *taps, size_t taps_step)
 {
     for (size_t i = 0; i < channels; i += TILE_VECTOR) {
-        vector half[6][3]; /* (column, row) */
+        vector half[6 * 3]; /* (column, row) */
         UNROLL
         for (size_t x = 0; x < 6; x++) {
             vector column[6];
-            UNROLL
-            for (size_t y = 0; y < 6; y++)
-                column[y] = load(from + (y * 6 + x) * step + i);
-            times_gt(column, half[x]);
+            load_column(from + i, step, x, column);
+            times_gt(column, half + x * 3);
         }
         UNROLL
         for (size_t y = 0; y < 3; y++) {
-            vector row[6], result[3];
-            UNROLL
-            for (size_t x = 0; x < 6; x++)
-                row[x] = half[x][y];
-            times_gt(row, result);
+            vector result[3];
+            across(times_gt, 6, 3, half, y, result);
             UNROLL
             for (size_t x = 0; x < 3; x++)
                 store_part(taps + (y * 3 + x) * taps_step + i, result[x], 0);
