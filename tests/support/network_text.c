@@ -48,6 +48,20 @@ void network_must_plan(struct network *network, struct shape input, const char *
         fail_msg("%s\n%s", status_message(), text);
 }
 
+void network_must_refuse(struct shape input, const char *text, const char *parts)
+{
+    struct network network;
+    char copy[256], *rest;
+    if (network_from_text(&network, input, text) != STATUS_USAGE)
+        fail_msg("taken:\n%s", text);
+    assert_true(network.layers == NULL && network.layer_count == 0 && network.parameter_count == 0);
+    network_destroy(&network);
+    snprintf(copy, sizeof copy, "%s", parts);
+    for (char *part = strtok_r(copy, "|", &rest); part; part = strtok_r(NULL, "|", &rest))
+        if (!strstr(status_message(), part))
+            fail_msg("%s\nsays: %s\nand not: %s", text, status_message(), part);
+}
+
 void network_set_apart(struct network *network)
 {
     for (size_t i = 0; i < network->layer_count; i++) {

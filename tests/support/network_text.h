@@ -9,6 +9,10 @@ enum status network_from_text(struct network *network, struct shape input, const
 /* The same; a failure fails the running cmocka test with the message. */
 void network_must_plan(struct network *network, struct shape input, const char *text);
 
+/* Fails the running cmocka test unless the text is refused with STATUS_USAGE and a message that holds every
+ * one of `parts` ("a|b|c"), and leaves an empty network. */
+void network_must_refuse(struct shape input, const char *text, const char *parts);
+
 /* Has every layer do its own work in memory of its own, where the plan lets others do it in passing: the same
  * bits should come out. Between plan and bind. */
 void network_set_apart(struct network *network);

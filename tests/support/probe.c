@@ -345,6 +345,30 @@ void probe_check_output(struct probe *probe, const double *y)
     probe_check_gradients(probe);
 }
 
+void probe_check_formula(const char *options, struct shape shape, size_t n, bool training,
+                         void (*naive)(const struct probe *probe, double *y))
+{
+    char text[256];
+    struct probe p;
+    print_message("%s, %zux%zux%zu, %zu samples\n", options, shape.h, shape.w, shape.c, n);
+    snprintf(text, sizeof text, "a = conv2d filters=%zu kernel=1\nprobe = %s" PROBE_TAIL, shape.c, options);
+    probe_create(&p, shape, text, n);
+    p.pass.training = training;
+    double *y = array_bytes(p.y_count * sizeof *y);
+    naive(&p, y);
+    probe_check_output(&p, y);
+    free(y);
+    probe_destroy(&p);
+}
+
+void probe_must_refuse(const char *line, const char *part)
+{
+    char text[256], parts[256];
+    snprintf(text, sizeof text, "a = conv2d filters=6 kernel=1\nb = maxpool size=2\nc = %s" PROBE_TAIL, line);
+    snprintf(parts, sizeof parts, "test.ini:3|%s", part);
+    network_must_refuse((struct shape){4, 4, 2}, text, parts);
+}
+
 void probe_check(struct probe *probe, const struct probe_truth *truth)
 {
     double *reference = array_bytes(probe->y_count * sizeof *reference);

@@ -49,5 +49,14 @@ void probe_check(struct probe *probe, const struct probe_truth *truth);
 /* Forward and reference against the naive formula's y, and what needs no truth of backward. */
 void probe_check_output(struct probe *probe, const double *y);
 
+/* All of that for n samples of the layer that `options` describe, behind one that can be trained:
+ * naive(probe, y) is the formula. */
+void probe_check_formula(const char *options, struct shape shape, size_t n, bool training,
+                         void (*naive)(const struct probe *probe, double *y));
+
+/* Fails the running cmocka test unless `line`, behind layers a of 4x4x6 and b of 2x2x6, is refused with a
+ * message that names its line and holds `part`. */
+void probe_must_refuse(const char *line, const char *part);
+
 /* The part of it that needs no truth: backward against finite differences of the reference, and bits. */
 void probe_check_gradients(struct probe *probe);

@@ -1,7 +1,6 @@
 /* add: sums of outputs of the same shape. */
 #include "support/array.h"
 #include "support/naive.h"
-#include "support/network_text.h"
 #include "support/probe.h"
 
 #include <math.h>
@@ -9,7 +8,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -55,24 +53,13 @@ static void test_sums(void **state)
         }
 }
 
-static void assert_refused(const char *line, const char *part)
-{
-    struct network network;
-    char text[256];
-    snprintf(text, sizeof text, "a = conv2d filters=2 kernel=1\nb = maxpool size=2 from=a\nc = %s" PROBE_TAIL,
-             line);
-    assert_int_equal(network_from_text(&network, (struct shape){4, 4, 2}, text), STATUS_USAGE);
-    if (!strstr(status_message(), part) || !strstr(status_message(), "test.ini:3"))
-        fail_msg("%s\nsays: %s\nand not: %s", line, status_message(), part);
-}
-
 static void test_refusals(void **state)
 {
     (void)state;
-    assert_refused("add from=a,b", "4x4x2");
-    assert_refused("add", "from");
-    assert_refused("add from=a", "at least 2");
-    assert_refused("add from=a,a,a,a,a,a,a,a,a", "8");
+    probe_must_refuse("add from=a,b", "4x4x6");
+    probe_must_refuse("add", "from");
+    probe_must_refuse("add from=a", "at least 2");
+    probe_must_refuse("add from=a,a,a,a,a,a,a,a,a", "8");
 }
 
 int main(void)

@@ -63,22 +63,11 @@ static void test_different_channels(void **state)
     network_destroy(&network);
 }
 
-static void assert_refused(const char *line, const char *part)
-{
-    struct network network;
-    char text[256];
-    snprintf(text, sizeof text, "a = conv2d filters=6 kernel=1\nb = maxpool size=2 from=a\nc = %s" PROBE_TAIL,
-             line);
-    assert_int_equal(network_from_text(&network, (struct shape){4, 4, 2}, text), STATUS_USAGE);
-    if (!strstr(status_message(), part) || !strstr(status_message(), "test.ini:3"))
-        fail_msg("%s\nsays: %s\nand not: %s", line, status_message(), part);
-}
-
 static void test_refusals(void **state)
 {
     (void)state;
-    assert_refused("concat from=a,b", "4x4x6 and 2x2x6");
-    assert_refused("concat", "at least 2");
+    probe_must_refuse("concat from=a,b", "4x4x6 and 2x2x6");
+    probe_must_refuse("concat", "at least 2");
 }
 
 int main(void)

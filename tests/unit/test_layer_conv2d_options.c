@@ -1,25 +1,20 @@
 /* conv2d's line: what it is refused for, and the weights that `init` makes. */
 #include "support/network_text.h"
 #include "support/probe.h"
-#include "support/scratch.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <cmocka.h>
 
 static void assert_refused(struct shape input, const char *line, const char *part)
 {
-    struct network network;
-    char text[512];
+    char text[512], parts[256];
     snprintf(text, sizeof text, "c = %s" PROBE_TAIL, line);
-    assert_int_equal(network_from_text(&network, input, text), STATUS_USAGE);
-    if (!strstr(status_message(), part) || !strstr(status_message(), "test.ini:1") ||
-        !strstr(status_message(), "`c`"))
-        fail_msg("%s\nsays: %s\nand not: %s", line, status_message(), part);
+    snprintf(parts, sizeof parts, "test.ini:1|`c`|%s", part);
+    network_must_refuse(input, text, parts);
 }
 
 static void test_refusals(void **state)
@@ -51,10 +46,8 @@ static void test_refusals(void **state)
     assert_refused(input, "conv2d filters=32 kernel=2 dilation=2 init=whiten", "dilation");
     assert_refused(input, "conv2d filters=240 kernel=6x5 padding=1 init=whiten", "larger than an image");
     assert_refused((struct shape){20, 20, 4}, "conv2d filters=1152 kernel=12 init=whiten", "512");
-    struct network network;
-    assert_failure(
-        network_from_text(&network, input, "a = relu\nc = conv2d filters=32 kernel=2 init=whiten" PROBE_TAIL),
-        STATUS_USAGE, "test.ini:2", "`c`", "reads the images", NULL);
+    network_must_refuse(input, "a = relu\nc = conv2d filters=32 kernel=2 init=whiten" PROBE_TAIL,
+                        "test.ini:2|`c`|reads the images");
 }
 
 /* torch.nn.init.dirac_ of the first filters, and PyTorch's uniform numbers in the others: the first channels

@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -156,11 +155,9 @@ static void test_refusals(void **state)
     (void)state;
     const char *const rates[] = {"rate=1", "rate=-0.1", "rate=1.5", "rate=half", "rate=nan", "rate="};
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
-        struct network network;
         char text[256];
         snprintf(text, sizeof text, "a = dense units=2\nd = dropout %s\nout = linear", rates[i]);
-        assert_int_equal(network_from_text(&network, (struct shape){1, 1, 4}, text), STATUS_USAGE);
-        assert_non_null(strstr(status_message(), "test.ini:2: layer `d`: rate"));
+        network_must_refuse((struct shape){1, 1, 4}, text, "test.ini:2: layer `d`: rate");
     }
 }
 

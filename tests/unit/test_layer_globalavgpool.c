@@ -1,14 +1,9 @@
 /* globalavgpool: means over the image. */
-#include "support/array.h"
-#include "support/network_text.h"
 #include "support/probe.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -24,29 +19,13 @@ static void naive(const struct probe *p, double *y)
         }
 }
 
-/* The layer `options` describe behind something that can be trained, against naive(probe, y). */
-static void check(const char *options, struct shape shape, size_t n, bool training)
-{
-    char text[256];
-    struct probe p;
-    print_message("%s, %zux%zux%zu, %zu samples\n", options, shape.h, shape.w, shape.c, n);
-    snprintf(text, sizeof text, "a = conv2d filters=%zu kernel=1\nprobe = %s" PROBE_TAIL, shape.c, options);
-    probe_create(&p, shape, text, n);
-    p.pass.training = training;
-    double *y = array_bytes(p.y_count * sizeof *y);
-    naive(&p, y);
-    probe_check_output(&p, y);
-    free(y);
-    probe_destroy(&p);
-}
-
 static void test_means(void **state)
 {
     (void)state;
     for (size_t n = 1; n <= 5; n += 4) {
-        check("globalavgpool", (struct shape){1, 1, 3}, n, true);
-        check("globalavgpool", (struct shape){7, 5, 17}, n, true);
-        check("globalavgpool", (struct shape){3, 40, 70}, n, false);
+        probe_check_formula("globalavgpool", (struct shape){1, 1, 3}, n, true, naive);
+        probe_check_formula("globalavgpool", (struct shape){7, 5, 17}, n, true, naive);
+        probe_check_formula("globalavgpool", (struct shape){3, 40, 70}, n, false, naive);
     }
 }
 

@@ -4,42 +4,27 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-/* Refused with a message that holds every one of `parts` ("a|b|c"), after which the network is empty. */
-static void assert_refused(struct shape input, const char *text, const char *parts)
-{
-    struct network network;
-    char copy[256], *rest;
-    if (network_from_text(&network, input, text) != STATUS_USAGE)
-        fail_msg("taken:\n%s", text);
-    assert_true(network.layers == NULL && network.layer_count == 0 && network.parameter_count == 0);
-    network_destroy(&network);
-    snprintf(copy, sizeof copy, "%s", parts);
-    for (char *part = strtok_r(copy, "|", &rest); part; part = strtok_r(NULL, "|", &rest))
-        if (!strstr(status_message(), part))
-            fail_msg("%s\nsays: %s\nand not: %s", text, status_message(), part);
-}
 
 static const struct shape image = {8, 8, 3}, row = {1, 1, 12};
 
 static void test_words(void **state)
 {
     (void)state;
-    assert_refused(image, "c = conv2 filters=2 kernel=3\nout = softmax", "test.ini:1|`c`|conv2|conv2d");
-    assert_refused(image, "c = xylophone\nout = softmax", "test.ini:1|xylophone|maxpool");
-    assert_refused(image, "c = conv2d filter=2 kernel=3\nout = softmax", "test.ini:1|`c`|filter|filters");
-    assert_refused(image, "c = conv2d filters=2 kernel=3 zzzzzzzz=1\nout = softmax",
-                   "zzzzzzzz|padding|groups");
-    assert_refused(image, "r = relu slope=1\nout = softmax", "slope|relu");
-    assert_refused(image, "c = conv2d filters=2 kernel\nout = softmax", "kernel|option=value");
-    assert_refused(image, "c = conv2d filters = 2\nout = softmax", "option=value");
-    assert_refused(image, "c = conv2d filters=2 filters=3 kernel=3\nout = softmax", "filters|twice");
-    assert_refused(image, "c =\nout = softmax", "test.ini:1|layer type");
+    network_must_refuse(image, "c = conv2 filters=2 kernel=3\nout = softmax", "test.ini:1|`c`|conv2|conv2d");
+    network_must_refuse(image, "c = xylophone\nout = softmax", "test.ini:1|xylophone|maxpool");
+    network_must_refuse(image, "c = conv2d filter=2 kernel=3\nout = softmax",
+                        "test.ini:1|`c`|filter|filters");
+    network_must_refuse(image, "c = conv2d filters=2 kernel=3 zzzzzzzz=1\nout = softmax",
+                        "zzzzzzzz|padding|groups");
+    network_must_refuse(image, "r = relu slope=1\nout = softmax", "slope|relu");
+    network_must_refuse(image, "c = conv2d filters=2 kernel\nout = softmax", "kernel|option=value");
+    network_must_refuse(image, "c = conv2d filters = 2\nout = softmax", "option=value");
+    network_must_refuse(image, "c = conv2d filters=2 filters=3 kernel=3\nout = softmax", "filters|twice");
+    network_must_refuse(image, "c =\nout = softmax", "test.ini:1|layer type");
 }
 
 static void test_graph(void **state)
@@ -63,33 +48,33 @@ static void test_graph(void **state)
         {"a = dense units=2\nb = dense units=3\nout = linear from=a", "test.ini:2|`b`|reads its output"},
     };
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-        assert_refused(row, refusals[i].text, refusals[i].parts);
+        network_must_refuse(row, refusals[i].text, refusals[i].parts);
 }
 
 static void test_last_layer(void **state)
 {
     (void)state;
-    assert_refused(row, "", "no layers");
-    assert_refused(row, "fc = dense units=2", "test.ini:1|`fc`|softmax|sigmoid|linear");
-    assert_refused(row, "fc = dense units=2\nact = tanh", "test.ini:2|softmax");
-    assert_refused(row, "fc = dense units=2\ns = softmax\nout = linear", "test.ini:2|`s`|last");
-    assert_refused(row, "fc = dense units=2\ns = linear\nout = softmax", "test.ini:2|`s`|last");
-    assert_refused(image, "c = conv2d filters=2 kernel=3\nout = softmax", "test.ini:2|flatten|6x6x2");
-    assert_refused(image, "c = conv2d filters=2 kernel=3\nout = sigmoid", "test.ini:2|flatten|6x6x2");
-    assert_refused(image, "f = flatten\nout = softmax", "train");
-    assert_refused(image, "c = conv2d filters=2 kernel=3\nfc = dense units=3\nout = softmax",
-                   "test.ini:2|flatten");
-    assert_refused(image, "p = maxpool size=9\nf = flatten\nfc = dense units=2\nout = softmax",
-                   "test.ini:1|empty");
+    network_must_refuse(row, "", "no layers");
+    network_must_refuse(row, "fc = dense units=2", "test.ini:1|`fc`|softmax|sigmoid|linear");
+    network_must_refuse(row, "fc = dense units=2\nact = tanh", "test.ini:2|softmax");
+    network_must_refuse(row, "fc = dense units=2\ns = softmax\nout = linear", "test.ini:2|`s`|last");
+    network_must_refuse(row, "fc = dense units=2\ns = linear\nout = softmax", "test.ini:2|`s`|last");
+    network_must_refuse(image, "c = conv2d filters=2 kernel=3\nout = softmax", "test.ini:2|flatten|6x6x2");
+    network_must_refuse(image, "c = conv2d filters=2 kernel=3\nout = sigmoid", "test.ini:2|flatten|6x6x2");
+    network_must_refuse(image, "f = flatten\nout = softmax", "train");
+    network_must_refuse(image, "c = conv2d filters=2 kernel=3\nfc = dense units=3\nout = softmax",
+                        "test.ini:2|flatten");
+    network_must_refuse(image, "p = maxpool size=9\nf = flatten\nfc = dense units=2\nout = softmax",
+                        "test.ini:1|empty");
 }
 
 /* Two layers of one name would write one array of the checkpoint. */
 static void test_names(void **state)
 {
     (void)state;
-    assert_refused(row, "fc = dense units=2\nfc = relu\nout = linear", "test.ini:2|`fc`|of that name");
-    assert_refused(row, "fc = dense units=2\ninput = relu\nout = linear", "test.ini:2|`input`");
-    assert_refused(
+    network_must_refuse(row, "fc = dense units=2\nfc = relu\nout = linear", "test.ini:2|`fc`|of that name");
+    network_must_refuse(row, "fc = dense units=2\ninput = relu\nout = linear", "test.ini:2|`input`");
+    network_must_refuse(
         row,
         "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz = dense units=2\n"
         "out = linear",
