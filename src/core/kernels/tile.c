@@ -61,26 +61,6 @@ static inline vector multiply_add(vector sum, vector x, vector factor)
 }
 #endif
 
-/* sum[m][v] += x * factor[v], one step of a run. */
-static inline __attribute__((always_inline)) void add_step(const size_t rows, const size_t vectors,
-                                                           const enum access access, const float *const *row,
-                                                           size_t at, const float *line,
-                                                           vector sum[][VECTORS_MAX])
-{
-    vector factor[VECTORS_MAX];
-    const float *first = row[0] + at;
-    UNROLL
-    for (size_t v = 0; v < vectors; v++)
-        factor[v] = load(line + v * TILE_VECTOR);
-    UNROLL
-    for (size_t m = 0; m < rows; m++) {
-        vector x = spread(access == ADJACENT ? first[m] : row[m][at]);
-        UNROLL
-        for (size_t v = 0; v < vectors; v++)
-            sum[m][v] = multiply_add(sum[m][v], x, factor[v]);
-    }
-}
-
 /* Asks for a cache line of every row. */
 static inline __attribute__((always_inline)) void ask(const size_t rows, const float *const *row, size_t at)
 {
@@ -92,25 +72,47 @@ static inline __attribute__((always_inline)) void ask(const size_t rows, const f
     }
 }
 
-/* steps[i] = x[i] in every place. For every fourth row of a tile of one register from one load, as such tiles
- * need more loads than a processor has time for, and other units can spread them: 3/4 of the peak become
- * 9/10. */
-static inline __attribute__((always_inline)) void spread_steps(const size_t count, bool one_load,
-                                                               const float *x, vector *steps)
+/* each[i] = x[i] in every place. Four of them can come with one load: tiles of one register need more loads
+ * than a processor has time for, and it has other units that spread. Where every fourth row does so, 3/4 of
+ * the peak become 9/10. */
+static inline __attribute__((always_inline)) void spread_each(const size_t count, bool one_load,
+                                                              const float *x, vector *each)
 {
 #ifdef __AVX512F__
-    if (one_load) {
+    if (one_load && count == 4) {
         const vector four = load_four(x);
         UNROLL
-        for (size_t i = 0; i < count; i++)
-            steps[i] = spread_one(four, i);
+        for (size_t i = 0; i < 4; i++)
+            each[i] = spread_one(four, i);
         return;
     }
 #endif
     (void)one_load;
     UNROLL
     for (size_t i = 0; i < count; i++)
-        steps[i] = spread(x[i]);
+        each[i] = spread(x[i]);
+}
+
+/* sum[m][v] += x * factor[v], one step of a run. */
+static inline __attribute__((always_inline)) void add_step(const size_t rows, const size_t vectors,
+                                                           const enum access access, const float *const *row,
+                                                           size_t at, const float *line,
+                                                           vector sum[][VECTORS_MAX])
+{
+    vector factor[VECTORS_MAX], x[4];
+    UNROLL
+    for (size_t v = 0; v < vectors; v++)
+        factor[v] = load(line + v * TILE_VECTOR);
+    UNROLL
+    for (size_t m = 0; m < rows; m++) {
+        if (access == ADJACENT && m % 4 == 0)
+            spread_each(size_min(4, rows - m), vectors == 1 && m == 4, row[0] + at + m, x);
+        else if (access != ADJACENT)
+            x[m % 4] = spread(row[m][at]);
+        UNROLL
+        for (size_t v = 0; v < vectors; v++)
+            sum[m][v] = multiply_add(sum[m][v], x[m % 4], factor[v]);
+    }
 }
 
 /* STEPS_MAX / vectors steps of a run over neighbouring floats. */
@@ -127,7 +129,7 @@ static inline __attribute__((always_inline)) void add_steps(const size_t rows, c
     UNROLL
     for (size_t m = 0; m < rows; m++) {
         vector x[STEPS_MAX];
-        spread_steps(steps, steps == 4 && m % 4 == 3, row[m] + at, x);
+        spread_each(steps, m % 4 == 3, row[m] + at, x);
         UNROLL
         for (size_t i = 0; i < steps; i++) {
             UNROLL
