@@ -58,8 +58,19 @@ enum status start_check_allow(const char *allow)
 struct comparison {
     struct start *start;
     const char *allow;
-    size_t used;
 };
+
+/* Adds a line where it fits. */
+static void add_line(char *text, size_t size, const char *format, const struct config_difference *d)
+    __attribute__((format(printf, 3, 0)));
+static void add_line(char *text, size_t size, const char *format, const struct config_difference *d)
+{
+    size_t used = strlen(text), room = size - used;
+    int length = snprintf(text + used, room, format, d->name, d->was[0] ? d->was : "(empty)",
+                          d->is[0] ? d->is : "(empty)");
+    if ((size_t)length >= room)
+        text[used] = 0;
+}
 
 /* config_differs: a run keeps what its order of samples, its masks and its arrays hang on. */
 static enum status judge(void *user, const struct config_difference *d)
@@ -78,13 +89,9 @@ static enum status judge(void *user, const struct config_difference *d)
                           "%s = %s, but %s was trained with %s, and a run keeps it, unless --allow-change=%s "
                           "says that another is meant",
                           d->name, d->is, start->checkpoint, d->was, key);
-    size_t room = sizeof start->changes - c->used;
-    int length = snprintf(start->changes + c->used, room, "  %-24s %s -> %s\n", d->name,
-                          d->was[0] ? d->was : "(empty)", d->is[0] ? d->is : "(empty)");
-    if ((size_t)length < room)
-        c->used += (size_t)length;
-    else
-        start->changes[c->used] = 0;
+    add_line(start->changes, sizeof start->changes, "  %-24s %s -> %s\n", d);
+    if (d->change == CHANGE_ASKED)
+        add_line(start->asked, sizeof start->asked, "%s %s -> %s\n", d);
     return STATUS_OK;
 }
 
@@ -94,7 +101,7 @@ static enum status compare(struct start *start, const struct checkpoint_info *in
                            const struct config *config, const char *allow)
 {
     const struct progress *p = &info->progress;
-    struct comparison comparison = {start, allow, 0};
+    struct comparison comparison = {start, allow};
     struct config was, is = *config;
     enum status status = config_parse(&was, start->checkpoint, info->config_text, NULL, 0);
     bool readable = !status;

@@ -16,7 +16,8 @@ struct start {
     struct shape input;    /* of it, as its configuration says; 0x0x0: unknown */
     bool allow_data;       /* it may have been trained on other data */
     char changes[2048];    /* keys that differ from its configuration, "  train.lr 0.05 -> 0.01\n" each */
-    struct claim claim;    /* rank 0's, on the output folder; elsewhere nothing is claimed */
+    char asked[512]; /* those of them that only --allow-change lets differ, "train.batch 32 -> 64\n" each */
+    struct claim claim; /* rank 0's, on the output folder; elsewhere nothing is claimed */
 };
 
 /* What the user asks for. */

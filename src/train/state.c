@@ -100,16 +100,15 @@ static enum status change_data(struct state *s, const struct start *start, uint6
 
 static enum status go_on(struct state *s, const struct start *start, struct checkpoint_info *info)
 {
-    size_t batch = s->job->config->train.batch;
     enum status status = STATUS_OK;
     s->progress = info->progress;
     if (info->changes[0]) {
         s->changes = info->changes;
         info->changes = NULL;
     }
-    if (s->progress.batch != batch)
-        status = note(s, "train.batch %llu -> %zu", (unsigned long long)s->progress.batch, batch);
-    s->progress.batch = batch;
+    s->progress.batch = s->job->config->train.batch;
+    for (const char *line = start->asked; *line && !status; line = strchr(line, '\n') + 1)
+        status = note(s, "%.*s", (int)strcspn(line, "\n"), line);
     if (!status && info->data_digest != s->job->train.digest)
         status = change_data(s, start, info->data_digest);
     if (!status && s->progress.epoch_sum.samples > s->job->train.count)

@@ -29,6 +29,8 @@ run h5diff one/latest.h5 float/latest.h5 /model /model
 expect_exit 2 cnn-train --resume --steps 70 --set run.output=one plain.ini
 expect_message 'train.precision = float32, but one/step-00000060.h5 was trained with bf16'
 expect_exit 0 cnn-train --resume --steps 70 --set run.output=one --allow-change=precision plain.ini
+expect_exit 0 cnn-checkpoint info one/latest.h5
+expect_match 'changed +step 60: train.precision bf16 -> float32'
 
 # Predictions are those of the tests in training, and gradients are checked against the formula, which rounds nothing.
 expect_exit 0 cnn-train "${bf16[@]}" --evaluate threads-2/latest.h5 plain.ini
