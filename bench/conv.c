@@ -1,7 +1,9 @@
 /* Speed of single convolutions: ours, oneDNN's (where it was found), and those by im2col and OpenBLAS.
  *
  *     bench_conv [--threads N] [--repeats N] [--ours] [--direct] [--bf16] [--pass y|dx|dw] [--images N]
- * [PART] only shapes whose line begins with PART
+ *                [PART]
+ *
+ * PART: only shapes whose line begins so.
  *
  * GFLOP/s count two operations per multiply-add of the formula, padding included, the best of several runs,
  * in the thread's own time where there is one; behind ours its share of the peak, which a loop in registers

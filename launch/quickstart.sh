@@ -91,7 +91,7 @@ else
         --class-names "$fashion_classes" data/fashion-mnist.h5
 fi
 
-heading "5. Training on Fashion-MNIST (minutes; stopped with Ctrl-C, it goes on from the last epoch when this script is called again)"
+heading "5. Training on Fashion-MNIST (minutes; stopped with Ctrl-C, it goes on where it was when this script is called again)"
 train fashion-mnist "${fashion_options[@]}"
 
 cat <<END

@@ -5,7 +5,7 @@
 #   launch/supervise.sh [options] -- launch/local.sh 4 CONFIG.ini
 #   launch/supervise.sh [options] -- build/cnn-train CONFIG.ini
 #
-# --restarts N       give up after N starts in a row that left no new checkpoint (5)
+# --restarts N       give up after N restarts in a row that left no new checkpoint (5)
 # --pause SECONDS    before the first of them; doubles with each, up to ten minutes (10)
 # --ping COMMAND     whether a host answers; {} is its name (ssh -o BatchMode=yes -o ConnectTimeout=5 {} true)
 # --power-of-two     with allreduce = tree: as many ranks as that asks for, where hosts are missing

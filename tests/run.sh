@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Passes every test, from a machine that has nothing of what they need. Usage: tests/run.sh [options]
+# Passes the tests, from a machine that has nothing of what they need. Usage: tests/run.sh [options]
 #
 #   --quick           without the builds under sanitizers and with clang
 #   --long            with the tests that take long (label long): for soaks
