@@ -62,6 +62,7 @@ static const struct row {
     /* more padding than the kernel can fill: windows that see nothing of the image */
     {2, 3, 4, 2, 3, 1, 2, 3, 1, 1, 1, 1, 4, 5, "yes"},
     {1, 2, 2, 1, 1, 1, 3, 3, 2, 3, 3, 2, 7, 6, "yes"},
+    {2, 3, 3, 2, 40, 1, 1, 1, 1, 7, 1, 1, 0, 2, "yes"},
     /* the kernel covers the whole image */
     {5, 6, 4, 3, 8, 1, 6, 4, 1, 1, 1, 1, 0, 0, "yes"},
     {1, 3, 3, 2, 2, 1, 7, 7, 1, 1, 1, 1, 3, 3, "yes"},
@@ -464,12 +465,35 @@ static void test_workspace_suffices_for_fewer_samples(void **state)
     }
 }
 
+/* More than a weight gradient has parts. */
+static void test_many_threads(void **state)
+{
+    (void)state;
+    for (size_t way = 0; way < BF16; way++) {
+        char text[256];
+        struct probe probe;
+        snprintf(text, sizeof text, "probe = conv2d filters=20 kernel=3 padding=1 algorithm=%s" PROBE_TAIL,
+                 ways[way]);
+        probe_create(&probe, (struct shape){20, 20, 16}, text, 43);
+        probe_forward(&probe, 1);
+        probe_backward(&probe, 1);
+        float *gradients = array_floats(probe.parameter_count);
+        memcpy(gradients, probe.gradients, probe.parameter_count * sizeof *gradients);
+        probe_forward(&probe, 19);
+        probe_backward(&probe, 19);
+        assert_same_bits("gradients", probe.gradients, gradients, probe.parameter_count);
+        free(gradients);
+        probe_destroy(&probe);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grid),
         cmocka_unit_test(test_an_image_by_itself_has_the_same_bits),
         cmocka_unit_test(test_relus_in_passing),
+        cmocka_unit_test(test_many_threads),
         cmocka_unit_test(test_what_is_not_finite_stays_where_it_belongs),
         cmocka_unit_test(test_workspace_suffices_for_fewer_samples),
     };

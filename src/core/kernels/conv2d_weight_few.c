@@ -114,16 +114,16 @@ static void copy_input(const struct few *p, size_t first, size_t last, const flo
     const struct window *h = &p->g->h, *w = &p->g->w;
     size_t begin = first * h->stride, end = (last - 1) * h->stride + window_span(h);
     size_t reach = (w->out - 1) * w->stride + window_span(w); /* in the padded row */
-    size_t columns = reach > w->pad ? size_min(reach - w->pad, w->in) : 0;
+    size_t pad = size_min(w->pad, reach), columns = size_min(reach - pad, w->in);
     for (size_t row = begin; row < end; row++, copy += p->x_line) {
-        size_t behind = (w->pad + columns) * p->depth;
+        size_t behind = (pad + columns) * p->depth;
         if (row < h->pad || row - h->pad >= h->in) {
             memset(copy, 0, p->x_line * sizeof *copy);
             continue;
         }
-        memset(copy, 0, w->pad * p->depth * sizeof *copy);
+        memset(copy, 0, pad * p->depth * sizeof *copy);
         copy_pixels(columns, p->depth, x + (row - h->pad) * w->in * p->g->c, p->g->c,
-                    copy + w->pad * p->depth);
+                    copy + pad * p->depth);
         memset(copy + behind, 0, (p->x_line - behind) * sizeof *copy);
     }
 }

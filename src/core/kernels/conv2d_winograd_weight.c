@@ -57,6 +57,12 @@ static void plan_parts(struct pass *p, bool is_part)
     p->chunk_tiles = size_min(all, most) * TASK_TILES;
 }
 
+/* Threads that have a part at a time, each with memory for a chunk. */
+static size_t chunks_at_work(int threads)
+{
+    return size_min((size_t)threads, PARTS);
+}
+
 static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void *workspace, size_t *bytes)
 {
     struct pass p = {.kernel = g->kernel,
@@ -75,7 +81,7 @@ static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void
     plan_parts(&p, g->is_part);
     p.input_step = p.chunk_tiles * p.depth_step + LINE_FLOATS;
     p.output_step = p.chunk_tiles * p.width + LINE_FLOATS;
-    size_t chunks = p.parts > 1 ? size_min((size_t)threads, PARTS) : 1; /* in work at a time */
+    size_t chunks = p.parts > 1 ? chunks_at_work(threads) : 1;
     size_t parts = p.parts > 1 ? PARTS : 1; /* a few parts need no less memory than many */
     struct workspace w = {.memory = workspace};
     p.inputs = workspace_take(&w, chunks * WINOGRAD_POSITIONS * p.input_step * sizeof *p.inputs);
@@ -236,7 +242,7 @@ void conv2d_winograd_backward_weight(const struct conv2d *g, size_t n, const flo
     p.dbias = dbias;
     memset(p.zeros, 0, size_max(p.depth_step, p.width) * sizeof *p.zeros);
     if (p.parts > 1)
-        parallel_for(p.parts, threads, part_run, &p);
+        parallel_for(p.parts, (int)chunks_at_work(threads), part_run, &p);
     else
         part_compute(&p, 0, 0, threads);
     parallel_for(p.blocks * size_divide_up(g->c, UNIT_CHANNELS), threads, hand_over, &p);
