@@ -25,7 +25,7 @@ void gradient_check_labels(const struct network *network, size_t n, uint64_t see
 
 /* Checks every parameter array of a bound network (with gradients, for at least n samples) on n random
  * samples, dropout on; calls `report` for each array as it is done. `gradients`: scratch (parameter_count).
- * `*passed`: all of them did. */
+ * `*passed`: all of them did; undefined after a failure, STATUS_INTERNAL for want of memory. */
 enum status gradient_check_run(struct network *network, size_t n, uint64_t seed, float *gradients,
                                void (*report)(const struct gradient_check *check, void *user), void *user,
                                bool *passed);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* One per layer_*.c, defined at the bottom of the file. */
+/* Of layer_*.c, each defined at the bottom of its file. */
 extern const struct layer_ops layer_conv2d, layer_dense, layer_flatten, layer_add;
 extern const struct layer_ops layer_relu, layer_leaky_relu, layer_tanh, layer_sigmoid;
 extern const struct layer_ops layer_maxpool, layer_avgpool, layer_dropout;

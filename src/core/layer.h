@@ -1,6 +1,7 @@
 #pragma once
 /* A layer: what the configuration says of it, the shapes planned from that, the memory bound to it, and the
- * functions of its type. Types are static tables, one per file layer_TYPE.c, listed in layer.c.
+ * functions of its type. Types are static tables, in a file layer_*.c for each or for a family, listed in
+ * layer.c.
  *
  * Words: n samples; h, w, c height, width, channels of the input; oh, ow, oc of the output; x input, y
  * output; dx, dy gradients of the loss with respect to them; dw of a weight. Activations are float32 NHWC,
@@ -74,7 +75,7 @@ struct pass {
     float *statistics;       /* parallel to the buffers: forward in training writes what it saw of this shard,
                                 or, with statistics_global, of all.
                                 NULL: not wanted */
-    float *gradients;        /* parallel to it; backward adds to it. NULL: weight gradients are not wanted */
+    float *gradients;        /* parallel to the parameters; backward adds to it. NULL: not wanted */
     void *workspace;         /* as many bytes as `workspace` of the layer asked for; contents undefined */
     int threads;             /* OpenMP threads to use; results do not depend on it */
 };
@@ -152,7 +153,8 @@ struct layer_ops {
     bool gradient_in_place;           /* dx[0] may be dy */
     bool completes_gradient;          /* heeds layer.dy_more and dy_relu */
     bool takes_affine;                /* of a sum: heeds layer.affine, and dx[k] may be dy for every k */
-    bool by_image;                    /* a sample's y and dx do not depend on the others */
+    bool by_image;                    /* a sample's y and dx do not depend on the others, and the head
+                                         (network_head.h) may have it */
     bool is_relu;                     /* y = max(x, 0), which others may do in passing: */
     bool takes_output_relu;           /* heeds layer.output_relu */
     bool takes_output_relu_backward;  /* and layer.output_relu_backward */

@@ -283,6 +283,7 @@ const struct layer_ops layer_batchnorm = {
     .option_count = OPTION_COUNT(options),
     .input_min = 1,
     .input_max = 1,
+    .input_needed = true,
     .gradient_in_place = true,
     .completes_gradient = true,
     .takes_output_relu = true,

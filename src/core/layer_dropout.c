@@ -128,10 +128,12 @@ static void reference(const struct layer *layer, const struct pass *pass, const 
     (void)parameters;
     struct random_stream stream = mask_stream(layer, pass);
     uint32_t words[4];
+    size_t start = pass->first * shape_count(layer->out);
     for (size_t i = 0; i < pass->n * shape_count(layer->out); i++) {
-        if (i % 4 == 0)
-            random_block(&stream, (uint32_t)(i / 4), words);
-        bool kept = words[i % 4] >= threshold(layer);
+        size_t element = start + i;
+        if (i == 0 || element % 4 == 0)
+            random_block(&stream, (uint32_t)(element / 4), words);
+        bool kept = words[element % 4] >= threshold(layer);
         y[i] = !pass->training ? x[0][i] : kept ? x[0][i] * scale(layer) : 0;
     }
 }

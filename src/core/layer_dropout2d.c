@@ -20,9 +20,10 @@ static enum status plan(struct layer *layer)
     return STATUS_OK;
 }
 
-/* Of channel c of sample i, in training: element i * channels + c of the mask's stream. */
-static double factor_of(const struct layer *layer, const struct pass *pass, size_t element)
+/* Of channel c of the shard's sample i, in training: element i * channels + c of the mask's stream. */
+static double factor_of(const struct layer *layer, const struct pass *pass, size_t i)
 {
+    size_t element = pass->first * layer->out.c + i;
     const struct options *o = layer->options;
     struct random_stream stream =
         random_stream(pass->seed, RANDOM_DROPOUT, (uint32_t)layer->index, pass->shard, pass->step);

@@ -176,6 +176,7 @@ const struct layer_ops layer_groupnorm = {
     .option_count = OPTION_COUNT(options),
     .input_min = 1,
     .input_max = 1,
+    .input_needed = true,
     .plan = plan,
     .init = init,
     .workspace = workspace,

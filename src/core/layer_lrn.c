@@ -127,6 +127,7 @@ const struct layer_ops layer_lrn = {
     .option_count = OPTION_COUNT(options),
     .input_min = 1,
     .input_max = 1,
+    .input_needed = true,
     .workspace = workspace,
     .forward = forward,
     .backward = backward,

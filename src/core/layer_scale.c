@@ -120,6 +120,7 @@ const struct layer_ops layer_scale = {
     .option_count = OPTION_COUNT(options),
     .input_min = 1,
     .input_max = 1,
+    .input_needed = true,
     .plan = plan,
     .init = init,
     .workspace = workspace,

@@ -3,6 +3,7 @@
 #include "core/kernels/bf16.h"
 #include "core/kernels/cut.h"
 #include "core/kernels/gemm.h"
+#include "core/kernels/sum.h"
 #include "core/network_head.h"
 #include "core/network_sum.h"
 
@@ -356,12 +357,9 @@ struct loss_sum network_loss(const struct network *network, const struct pass *p
 static void add_gradients(const struct layer *layer, const struct pass *pass)
 {
     for (size_t k = 0; k < layer->input_count; k++) {
-        if (!layer->dx_sum[k] || layer->inputs[k] < pass->learns_from)
-            continue;
-        float *sum = layer->dx_sum[k];
-        const float *dx = layer->dx[k];
-        for (size_t i = 0; i < pass->n * shape_count(layer->in[k]); i++)
-            sum[i] += dx[i];
+        if (layer->dx_sum[k] && layer->inputs[k] >= pass->learns_from)
+            sum_complete(pass->n * shape_count(layer->in[k]), layer->dx[k], NULL, layer->dx_sum[k],
+                         pass->threads);
     }
 }
 

@@ -99,8 +99,8 @@ struct pass network_pass(const struct network *network, size_t n);
 struct loss_sum network_loss(const struct network *network, const struct pass *pass, struct labels labels,
                              float scale);
 
-/* Called when the gradients of parameters offset .. offset+count-1 are complete; offsets come falling and
- * without gaps, down to the first layer that learns. */
+/* Called when the gradients of parameters offset .. offset+count-1 are complete, and with them those of all
+ * behind; offsets come falling, down to the first layer that learns. */
 typedef void gradient_ready(void *user, size_t offset, size_t count);
 
 /* After network_loss with gradients: adds the gradient of every layer that is not frozen, from
@@ -115,7 +115,8 @@ void network_backward(const struct network *network, const struct pass *pass, gr
  *   forward     layers 0 .. i-1, network_forward_sums(i)                 layers i ..
  *   backward    layers .. i+1, network_backward_sums(i)                  layers i .. 0
  *
- * Layers first .. end-1 in either direction, which are whole passes with 0 and the number of layers. */
+ * Layers first .. end-1 in either direction, which are whole passes with 0 and the number of layers; neither
+ * of them lies within the head (core/network_head.h). */
 void network_forward_part(const struct network *network, const struct pass *pass, size_t first, size_t end);
 void network_backward_part(const struct network *network, const struct pass *pass, size_t first, size_t end,
                            gradient_ready *on_ready, void *user);

@@ -5,7 +5,7 @@
 /* Elements that one thread works on at a time, and that one partial sum covers; partial sums at a time. */
 enum { BLOCK = 4096, SUMS = 1024 };
 
-/* One per optimizer_*.c, defined at the bottom of the file. */
+/* Of optimizer_*.c, each defined at the bottom of its file. */
 extern const struct optimizer_ops optimizer_sgd, optimizer_adam, optimizer_adamw, optimizer_rmsprop;
 extern const struct optimizer_ops optimizer_lars, optimizer_lamb;
 
@@ -110,8 +110,7 @@ static void update_array(const struct update *u, struct optimizer_shared shared,
     shared.decay = (float)(settings->weight_decay * parameter->decay_factor);
     if (ops->measure) {
         measure(u, &shared, parameter, sums);
-        shared.trust = parameter->decay ? ops->trust(settings, &shared, sums) : 1;
-        shared.rate *= shared.trust;
+        shared.rate *= parameter->decay ? ops->trust(settings, &shared, sums) : 1;
     }
 #pragma omp for schedule(static) nowait
     for (size_t first = 0; first < parameter->count; first += BLOCK)
@@ -145,8 +144,7 @@ void optimizer_step(struct optimizer *optimizer, struct network *network, const 
         .rate = rate,
         .factor = clip_norm > 0 && clip_norm / (norm + 1e-6) < 1 ? (float)(clip_norm / (norm + 1e-6)) : 1,
         .correction1 = 1 - pow(settings->beta1, (double)number),
-        .correction2 = 1 - pow(settings->beta2, (double)number),
-        .trust = 1};
+        .correction2 = 1 - pow(settings->beta2, (double)number)};
     double sums[SUMS][2];
     struct update u = {optimizer, network, gradients, sums};
 #pragma omp parallel num_threads(network->threads)

@@ -20,11 +20,10 @@ struct optimizer_settings {
 
 /* What all elements of one parameter array share in one step. */
 struct optimizer_shared {
-    double rate;  /* learning rate, times `trust` */
+    double rate;  /* learning rate, times what `trust` below says */
     float factor; /* multiplied into the gradient first: clipping */
     float decay;
     double correction1, correction2; /* 1 - beta^number, of both betas */
-    double trust;                    /* 1, or what `trust` below says */
 };
 
 struct optimizer_ops {

@@ -7,8 +7,8 @@ struct reference {
     size_t n;
     double *parameters; /* (parameter_count): the network's, as doubles; the caller may change them */
     double *x;          /* (n, h, w, c): the caller fills it */
-    double **y;         /* one per layer, (n, out) */
-    double *memory;     /* owned: all of the above */
+    double **y;         /* one per layer, (n, out); the list is owned */
+    double *memory;     /* owned: all of the above but for that list */
 };
 
 /* Takes memory for n samples and copies the network's parameters. reference_destroy frees. */

@@ -18,9 +18,9 @@ struct whitening {
     struct pair kernel;
     size_t size; /* numbers of a patch */
     uint64_t patches;
-    double *sums, *scratch; /* (size, size): products of patches, below the diagonal and on it; owned */
-    double *values, *vectors;
-    size_t *offsets; /* (size): of a patch's numbers in the image, in the order (kh, kw, c) */
+    double *sums, *scratch;   /* (size, size): products of patches, below the diagonal and on it; owned */
+    double *values, *vectors; /* (size), (size, size): of the eigenvectors; owned */
+    size_t *offsets;          /* (size), owned: of a patch's numbers in the image, in the order (kh, kw, c) */
 };
 
 /* For windows `kernel` within images of that shape. whitening_destroy frees; it may be called on a zeroed

@@ -361,6 +361,28 @@ void probe_check_formula(const char *options, struct shape shape, size_t n, bool
     probe_destroy(&p);
 }
 
+void probe_check_first(struct probe *probe)
+{
+    size_t n = probe->pass.n, x_rest = probe->x_count / n * (n - 1), y_sample = probe->y_count / n,
+           y_rest = y_sample * (n - 1);
+    float *y = array_floats(probe->y_count);
+    double *reference = array_bytes(probe->y_count * sizeof *reference),
+           *part = array_bytes(probe->y_count * sizeof *part);
+    probe_forward(probe, 2);
+    memcpy(y, probe->y, probe->y_count * sizeof *y);
+    probe_reference(probe, reference);
+    memmove(probe->x[0], probe->x[0] + probe->x_count - x_rest, x_rest * sizeof *probe->x[0]);
+    probe->pass.n = n - 1;
+    probe->pass.first = 1;
+    probe_forward(probe, 2);
+    assert_same_bits("y without the first sample", probe->y, y + y_sample, y_rest);
+    probe_reference(probe, part);
+    assert_memory_equal(part, reference + y_sample, y_rest * sizeof *part);
+    free(y);
+    free(reference);
+    free(part);
+}
+
 void probe_must_refuse(const char *line, const char *part)
 {
     char text[256], parts[256];

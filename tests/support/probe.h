@@ -58,5 +58,9 @@ void probe_check_formula(const char *options, struct shape shape, size_t n, bool
  * message that names its line and holds `part`. */
 void probe_must_refuse(const char *line, const char *part);
 
+/* All samples but the first, as pass.first = 1 numbers them, come out as in the whole pass: forward and
+ * reference. Changes x and pass. */
+void probe_check_first(struct probe *probe);
+
 /* The part of it that needs no truth: backward against finite differences of the reference, and bits. */
 void probe_check_gradients(struct probe *probe);

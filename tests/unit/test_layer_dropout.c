@@ -42,6 +42,7 @@ static void test_gradients_and_bits(void **state)
             struct probe probe;
             create(&probe, rates[r], shapes[s], s == 1 ? 5 : 3);
             probe_check_gradients(&probe);
+            probe_check_first(&probe);
             probe_destroy(&probe);
         }
 }

@@ -58,6 +58,8 @@ static void test_channels(void **state)
         p.pass.training = false;
         probe_forward(&p, 1);
         assert_same_bits("in evaluation", p.y, p.x[0], p.y_count);
+        p.pass.training = true;
+        probe_check_first(&p);
         free(first);
         free(y);
         probe_destroy(&p);

@@ -1,7 +1,7 @@
 #pragma once
 /* Batch normalisation over `rows` rows of `c` channels (NHWC: samples, height and width together), as Ioffe
- * and Szegedy 2015: y = (x - mean) / sqrt(variance + eps) * weight + bias, each channel for itself. `weight`
- * NULL: 1, `bias` NULL: 0. Work is cut by rows and channels alone, whatever the number of threads. */
+ * and Szegedy 2015: y = (x - mean) / sqrt(variance + eps) * weight + bias, each channel for itself. Work is
+ * cut by rows and channels alone, whatever the number of threads. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -12,7 +12,7 @@ size_t batchnorm_workspace(size_t rows, size_t c);
 void batchnorm_moments(size_t rows, size_t c, const float *x, double *mean, double *squares, void *workspace,
                        int threads);
 
-/* y = (x - mean) * scale + bias, each of them (c); `relu`: and then the greater of y and 0. */
+/* y = (x - mean) * scale + bias, each of them (c) and given; `relu`: and then the greater of y and 0. */
 void batchnorm_apply(size_t rows, size_t c, const float *x, const float *mean, const float *scale,
                      const float *bias, bool relu, float *y, int threads);
 
@@ -21,7 +21,7 @@ struct batchnorm_backward {
     size_t rows, c;
     float *dy;                /* only read where the next two are NULL */
     const float *more, *relu; /* not NULL: dy is made whole first, in place: `more` is added to it, then it
-                                 becomes 0 where `relu`, a relu's output, is not above 0 */
+                                 becomes 0 where `relu`, a relu's output, is 0 or less */
     const float *x, *mean, *inverse, *weight; /* weight: NULL: 1 */
     bool fixed; /* mean and inverse are given numbers, and not x's own: nothing flows back through them */
     const double *sums; /* not NULL: dy is whole, and mean and inverse are of `sum_rows` rows, of which x's

@@ -16,7 +16,7 @@ void channel_products(const float *dy, const float *x, size_t rows, size_t strid
                       const float *mean, double *sum, double *product);
 
 /* The same of a gradient that is not whole yet, and is made so in place: `more` is added to it where that is
- * not NULL, then it becomes 0 where `relu` is not NULL and not above zero (or no number). */
+ * not NULL, then it becomes 0 where `relu` is not NULL and 0 or less. */
 void channel_products_completed(float *dy, const float *more, const float *relu, const float *x, size_t rows,
                                 size_t stride, size_t width, const float *mean, double *sum, double *product);
 

@@ -54,7 +54,8 @@ void conv2d_forward(const struct conv2d *g, size_t n, const float *x, const floa
 void conv2d_backward_input(const struct conv2d *g, size_t n, const float *dy, const float *weight,
                            const float *relu_output, float *dx, void *workspace, int threads);
 
-/* Adds to dweight and, where not NULL, to dbias. */
+/* From x (n, h, w, c) and dy (n, oh, ow, oc): adds to dweight (oc, c/groups, kh, kw) and, where not NULL, to
+ * dbias (oc). */
 void conv2d_backward_weight(const struct conv2d *g, size_t n, const float *x, const float *dy, float *dweight,
                             float *dbias, void *workspace, int threads);
 

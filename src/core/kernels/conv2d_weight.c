@@ -70,7 +70,7 @@ struct chunk {
     bool is_first;               /* of the task: its sums start here */
 };
 
-/* How the work is cut, in this and the next two functions: by the shapes, n and the registers only, for the
+/* How the work is cut, in this and the next three functions: by the shapes, n and the registers only, for the
  * order of the sums depends on it. Fewer images never need more memory. */
 static void plan_chunks(struct pass *p)
 {
@@ -158,17 +158,20 @@ static struct pass pass_init(const struct conv2d *g, size_t n, int threads, void
 
 size_t conv2d_backward_weight_workspace(const struct conv2d *g, size_t n, int threads)
 {
-    size_t bytes, whole;
-    struct conv2d part = *g; /* its pieces are larger */
-    if (g->winograd)
-        return conv2d_winograd_weight_workspace(g, n, threads);
-    part.is_part = true;
-    pass_init(&part, n, threads, NULL, &bytes);
-    part.is_part = false;
-    pass_init(&part, n, threads, NULL, &whole);
-    bytes = size_max(bytes, whole);
-    return !g->bf16 && conv2d_weight_few_fits(g) ? size_max(bytes, conv2d_weight_few_workspace(g, n, threads))
-                                                 : bytes;
+    size_t most = 0;
+    for (int is_part = 0; is_part < 2; is_part++) { /* its pieces are larger */
+        struct conv2d either = *g;
+        size_t bytes;
+        either.is_part = is_part;
+        if (g->winograd)
+            bytes = conv2d_winograd_weight_workspace(&either, n, threads);
+        else
+            pass_init(&either, n, threads, NULL, &bytes);
+        if (!g->winograd && !g->bf16 && conv2d_weight_few_fits(g))
+            bytes = size_max(bytes, conv2d_weight_few_workspace(&either, n, threads));
+        most = size_max(most, bytes);
+    }
+    return most;
 }
 
 static struct piece piece_at(const struct pass *p, size_t i)

@@ -122,8 +122,7 @@ static void copy_input(const struct few *p, size_t first, size_t last, const flo
             continue;
         }
         memset(copy, 0, pad * p->depth * sizeof *copy);
-        copy_pixels(columns, p->depth, x + (row - h->pad) * w->in * p->g->c, p->g->c,
-                    copy + pad * p->depth);
+        copy_pixels(columns, p->depth, x + (row - h->pad) * w->in * p->g->c, p->g->c, copy + pad * p->depth);
         memset(copy + behind, 0, (p->x_line - behind) * sizeof *copy);
     }
 }

@@ -4,8 +4,6 @@
 #include "core/kernels/cut.h"
 #include "core/kernels/winograd.h"
 
-#include <stdint.h>
-
 /* One side of a convolution: images, a pixel's channels together. */
 struct side {
     size_t h, w, channels;
@@ -58,6 +56,6 @@ static inline void winograd_outputs(const struct side *side, struct winograd_pla
 static inline void winograd_fetch(const float *const *pixel, size_t count, size_t floats)
 {
     for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < floats; k += 16)
+        for (size_t k = 0; k < floats; k += LINE_FLOATS)
             __builtin_prefetch(pixel[i] + k);
 }

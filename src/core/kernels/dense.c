@@ -11,9 +11,9 @@ enum {
     OWN_WEIGHTS = 1024 * 1024, /* more are OpenBLAS's: 4 MiB */
     ROWS = 64,
     OUTS = 32,
-    INS = 256,        /* of a block there */
-    SAMPLES = 128,    /* of a weight gradient's product */
-    COLUMNS_MAX = 32, /* twice the largest tile_kernel.vector */
+    INS = 256,     /* of a block there */
+    SAMPLES = 128, /* of a weight gradient's product */
+    COLUMNS_MAX = 2 * TILE_VECTOR_MAX,
 };
 
 static bool is_large(const struct dense *g)

@@ -21,7 +21,7 @@ void dense_forward(const struct dense *g, size_t n, const float *x, const float 
 void dense_backward_input(const struct dense *g, size_t n, const float *dy, const float *weight,
                           const float *relu_output, float *dx, void *workspace, int threads);
 
-/* Adds to dweight and, where not NULL, to dbias. */
+/* From x (n, in) and dy (n, out): adds to dweight (out, in) and, where not NULL, to dbias (out). */
 void dense_backward_weight(const struct dense *g, size_t n, const float *x, const float *dy, float *dweight,
                            float *dbias, int threads);
 

@@ -2,6 +2,9 @@
 
 #include "core/kernels/bf16.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,15 +18,27 @@ static bool always(void)
 #ifdef __x86_64__
 extern const struct tile_kernel tile_x86_64_v4, tile_x86_64_v3, tile_x86_64_v2, tile_bf16_avx512;
 
+/* What compilers have no name for: bits of ecx (Intel's manual, CPUID; AMD's, for the extended leaf). */
+static bool has_bits(unsigned leaf, unsigned bits)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(leaf, &a, &b, &c, &d) && (c & bits) == bits;
+}
+
+/* The levels of the x86-64 psABI, which -march takes. */
 static bool has_v2(void)
 {
-    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+    enum { CMPXCHG16B = 1 << 13 };
+    return __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1") &&
+           __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt") && has_bits(1, CMPXCHG16B);
 }
 
 static bool has_v3(void)
 {
+    enum { MOVBE = 1 << 22, F16C = 1 << 29, LZCNT = 1 << 5 };
     return has_v2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && has_bits(1, MOVBE | F16C) &&
+           has_bits(0x80000001, LZCNT);
 }
 
 static bool has_v4(void)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct pool {
-    struct window h, w; /* dilation 1; kernels up to 255 */
+    struct window h, w; /* dilation 1; kernels up to 255, as the options have it */
     size_t c;
 };
 
@@ -17,9 +17,11 @@ struct pool {
 enum { MAXPOOL_NO_WINNER = UINT16_MAX };
 void maxpool_forward(const struct pool *g, size_t n, bool relu, const float *x, float *y, uint16_t *winner,
                      int threads);
+/* dx (n, h, w, c), overwritten, from dy (n, oh, ow, c). */
 void maxpool_backward(const struct pool *g, size_t n, const float *dy, const uint16_t *winner, float *dx,
                       int threads);
 
+/* The same shapes. */
 void avgpool_forward(const struct pool *g, size_t n, const float *x, float *y, int threads);
 void avgpool_backward(const struct pool *g, size_t n, const float *dy, float *dx, int threads);
 

@@ -14,7 +14,7 @@ struct sum_input {
 void sum_forward(size_t rows, size_t c, const struct sum_input *inputs, size_t count, bool relu, float *y,
                  int threads);
 
-/* dy += more, then 0 where y, a relu's output, is not above 0; `more` and `y` may be NULL. */
+/* dy += more, then 0 where y, a relu's output, is 0 or less; `more` and `y` may be NULL. */
 void sum_complete(size_t count, const float *more, const float *y, float *dy, int threads);
 
 void sum_copy(size_t count, const float *from, float *to, int threads);
