@@ -302,6 +302,22 @@ static uint64_t layer_digest(const struct state *s, const struct layer *layer)
     return digest_bytes(digests, count * sizeof *digests);
 }
 
+bool state_is_finite(const struct state *s, const char **what)
+{
+    struct checkpoint_slot slots[SAVER_SLOTS_MAX];
+    const struct network *network = s->network;
+    size_t count = list_slots(s, slots);
+    for (size_t i = 0; i <= count; i++) {
+        const float *values = i == 0 ? network->parameters : slots[i - 1].values,
+                    *buffers = i == 0 ? network->buffers : slots[i - 1].buffers;
+        *what = i == 0 ? "weights" : slots[i - 1].name;
+        if (!isfinite(optimizer_norm(values, network->parameter_count, network->threads)) ||
+            (buffers && !isfinite(optimizer_norm(buffers, network->buffer_count, network->threads))))
+            return false;
+    }
+    return true;
+}
+
 enum status state_compare(const struct state *s)
 {
     const struct network *network = s->network;

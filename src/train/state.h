@@ -44,6 +44,10 @@ enum status state_write(struct state *state, const char *config_text, const stru
  * STATUS_CHECKPOINT: the last one that was asked for could not be written. */
 enum status state_finish(struct state *state);
 
+/* Whether all that a checkpoint keeps of this rank are finite numbers; else `what` names the first array that
+ * is not: "weights", "momentum". */
+bool state_is_finite(const struct state *state, const char **what);
+
 /* Collective. Compares the weights and slots of all ranks, which must have the same bits. STATUS_INTERNAL:
  * they have not; names the rank, its host, and the first layer that differs. */
 enum status state_compare(const struct state *state);

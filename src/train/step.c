@@ -360,10 +360,13 @@ struct step_result step_take(struct step *step, uint64_t number, size_t batch, d
     result.stop = tail[STEP_TAIL_STOP] > 0;
     result.save = tail[STEP_TAIL_SAVE] > 0;
     result.gradient_norm = optimizer_norm(gradients, network->parameter_count, network->threads);
-    result.finite = isfinite(result.loss.loss) && isfinite(result.gradient_norm) &&
-                    isfinite(optimizer_norm(statistics, network->buffer_count, network->threads));
+    result.infinite = !isfinite(result.loss.loss)       ? "loss"
+                      : !isfinite(result.gradient_norm) ? "gradient"
+                      : !isfinite(optimizer_norm(statistics, network->buffer_count, network->threads))
+                          ? "running statistics"
+                          : NULL;
     result.failed = tail[STEP_TAIL_FAILED] > 0;
-    if (!result.finite || result.failed)
+    if (result.infinite || result.failed)
         return result;
     optimizer_step(step->optimizer, network, gradients, number + 1, rate, result.gradient_norm,
                    step->settings.clip_norm);

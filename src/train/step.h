@@ -77,7 +77,8 @@ struct step_votes {
 struct step_result {
     struct loss_sum loss; /* smoothed and weighted: loss_mean is what PyTorch's criterion gives */
     double gradient_norm; /* before clipping */
-    bool finite;          /* loss, gradient and statistics: if not, the network was left as it was */
+    const char *infinite; /* "loss", "gradient" or "running statistics", the first of them that is not finite:
+                             the network was left as it was; NULL: all are */
     bool failed;          /* samples of some shard could not be read; likewise */
     bool stop, save;      /* some rank voted so */
 };

@@ -72,7 +72,8 @@ static enum status finish_writing(struct trainer *t)
     return state_finish(&t->state);
 }
 
-static enum status diverged(struct trainer *t, size_t n, double rate)
+/* `what`: of the step's result. */
+static enum status diverged(struct trainer *t, const char *what, size_t n, double rate)
 {
     char kept[sizeof t->state.checkpoint + 64] = "", where[FAULT_TEXT_MAX];
     struct fault fault = fault_find(&t->step, t->job->comm, t->progress->step, n, feed_gather, &t->feed);
@@ -83,8 +84,11 @@ static enum status diverged(struct trainer *t, size_t n, double rate)
         STATUS_DIVERGED,
         "step %llu: the %s is not finite at learning rate %g, %s;%s try a lower train.lr, a warm-up, or "
         "train.clip_norm",
-        (unsigned long long)t->progress->step + 1, fault.gradient ? "gradient" : "loss", rate,
-        fault_text(where, &fault, t->feed.samples + t->feed.position), kept);
+        (unsigned long long)t->progress->step + 1,
+        fault.rank < 0   ? what
+        : fault.gradient ? "gradient"
+                         : "loss",
+        rate, fault_text(where, &fault, t->feed.samples + t->feed.position), kept);
 }
 
 /* Collective, where a step found that some rank could not read its samples. */
@@ -104,16 +108,14 @@ static enum status diverged_after(const struct trainer *t, const char *what)
 {
     return status_set(
         STATUS_DIVERGED,
-        "step %llu: the %s not finite after it; try a lower train.lr, a warm-up, or train.clip_norm",
+        "step %llu: not finite after it: %s; try a lower train.lr, a warm-up, or train.clip_norm",
         (unsigned long long)t->progress->step, what);
 }
 
-static enum status check_weights(const struct trainer *t)
+static enum status check_state(const struct trainer *t)
 {
-    const struct network *network = &t->job->network;
-    bool finite = isfinite(optimizer_norm(network->parameters, network->parameter_count, network->threads)) &&
-                  isfinite(optimizer_norm(network->buffers, network->buffer_count, network->threads));
-    return finite ? STATUS_OK : diverged_after(t, "weights are");
+    const char *what;
+    return state_is_finite(&t->state, &what) ? STATUS_OK : diverged_after(t, what);
 }
 
 static void show_progress(struct trainer *t, size_t position)
@@ -136,12 +138,12 @@ static enum status compare_replicas(const struct trainer *t)
     return every && t->progress->step % every == 0 ? state_compare(&t->state) : STATUS_OK;
 }
 
-/* A checkpoint of where training stands. Weights that are not finite would make it useless. */
+/* A checkpoint of where training stands. What is not finite would make it useless. */
 static enum status save(struct trainer *t, bool best, bool last)
 {
     const struct save wanted = {.began = clock_seconds(), .best = best, .last = last};
     watch_enter(t->job->comm->watch, WATCH_CHECKPOINT);
-    enum status status = comm_agree(t->job->comm, check_weights(t));
+    enum status status = comm_agree(t->job->comm, check_state(t));
     if (!status)
         status = state_write(&t->state, t->config_text, &wanted);
     t->save = false;
@@ -208,8 +210,8 @@ static enum status run_steps(struct trainer *t)
             step_take(&t->step, t->progress->step, n, rate, votes, feed_gather, &t->feed);
         if (result.failed)
             return unreadable(t);
-        if (!result.finite)
-            return diverged(t, n, rate);
+        if (result.infinite)
+            return diverged(t, result.infinite, n, rate);
         double seconds = clock_seconds() - began;
         deadline_note_step(&t->deadline, seconds);
         feed_step_taken(&t->feed, seconds, t->step.reducer.choice != OVERLAP_AUTO);
@@ -262,7 +264,7 @@ static enum status test_epoch(struct trainer *t, struct loss_sum *test)
     enum status status =
         evaluation_run_until(&t->feed.reader, t->job->comm, &data, stop_asked, t, &t->stop, test);
     average_exchange(&t->average, &t->job->network);
-    return status || t->stop || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss is");
+    return status || t->stop || isfinite(loss_mean(*test)) ? status : diverged_after(t, "test loss");
 }
 
 /* Of the epoch's last step, also where an earlier start took it. */

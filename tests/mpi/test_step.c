@@ -99,7 +99,7 @@ static struct step_result run(struct fixture *f)
     struct step_result result = {0};
     for (size_t i = 0; i < STEPS; i++) {
         result = take(f, i, batches[i], (struct step_votes){0});
-        assert_true(result.finite && !result.stop && !result.save);
+        assert_true(!result.infinite && !result.stop && !result.save);
         assert_int_equal(result.loss.samples, batches[i]);
     }
     return result;
@@ -187,7 +187,7 @@ static void test_statistics(void **state)
                 truth[CHANNELS + c] += squares / (double)(n - 1) / (double)used;
             }
         }
-        assert_true(take(&f, 0, batches[b], (struct step_votes){0}).finite);
+        assert_null(take(&f, 0, batches[b], (struct step_votes){0}).infinite);
         assert_close("running statistics", f.network.buffers, truth, 2 * CHANNELS, 1e-5);
         teardown(&f);
     }
@@ -257,7 +257,7 @@ static void test_fault(void **state)
         float *before = array_floats(f.network.parameter_count);
         memcpy(before, f.network.parameters, f.network.parameter_count * sizeof *before);
         f.x[sample * shape_count(image) + 7] = NAN;
-        assert_false(take(&f, 0, BATCH, (struct step_votes){0}).finite);
+        assert_non_null(take(&f, 0, BATCH, (struct step_votes){0}).infinite);
         assert_same_bits("weights", f.network.parameters, before, f.network.parameter_count);
         struct fault fault = fault_find(&f.step, &mpi_group_comm, 0, BATCH, give, &f);
         size_t shard = 0, rank = 0;

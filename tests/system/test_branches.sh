@@ -53,6 +53,18 @@ python=$(find_python) && {
     expect_exit 3 cnn-train --resume --steps 9 --set data.file=mine.h5 --set run.output=mine ok.ini && expect_message 'other data'
 }
 
+# Nor is an optimizer whose squares of gradients have left what float32 holds, while the weights stand still.
+[ -z "$python" ] || {
+    "$python" -c 'import h5py, numpy
+with h5py.File("huge.h5", "w") as file:
+    file["train/images"] = numpy.arange(-16, 16, dtype="f4").reshape(8, 2, 2, 1) * 1000
+    file["train/labels"] = numpy.full((8, 1), 5e17, "f4")'
+    printf '[data]\nfile = huge.h5\n[network]\nflat = flatten\nfc = dense units=1\nout = linear\n[train]\nbatch = 4\noptimizer = adam\n' >huge.ini
+    expect_exit 5 cnn-train --set run.output=huge huge.ini
+    expect_match '^error: step 2: not finite after it: exp_avg_sq' err
+    [ -z "$(checkpoints huge)" ] || fail "checkpoints of an optimizer that is not finite were kept: $(checkpoints huge)"
+}
+
 # The batch of a benchmark is the configuration's, also where there are fewer samples.
 expect_exit 0 cnn-train --benchmark 0.1 --set train.batch=2000 ok.ini && expect_match '^[0-9]+ steps of 2000 images'
 finish

@@ -1,11 +1,13 @@
 /* What becomes of a process that breaks down between guard_begin and guard_end: looked at from outside. */
 #include "io/guard.h"
 
+#include "core/thread.h"
 #include "support/scratch.h"
 
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +24,15 @@ static void note(int number)
     seen = number;
 }
 
-static void expect_message(int number)
+/* Of a thread: its own faults come to it as they come to the first one. */
+static void *fault(void *argument)
+{
+    guard_begin("folder/a.h5", STATUS_DATA);
+    raise(*(int *)argument);
+    return NULL;
+}
+
+static void expect_message(int number, bool thread)
 {
     const char *path = scratch_path("stderr");
     int status;
@@ -31,8 +41,11 @@ static void expect_message(int number)
         if (!freopen(path, "w", stderr))
             _exit(1);
         guard_allow(_exit);
-        guard_begin("folder/a.h5", STATUS_DATA);
-        raise(number);
+        pthread_t other;
+        if (!thread)
+            fault(&number);
+        else if (!thread_start(&other, "reader", fault, &number))
+            pthread_join(other, NULL);
         _exit(0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -46,10 +59,12 @@ static void expect_message(int number)
 static void test_signals(void **state)
 {
     (void)state;
-    expect_message(SIGSEGV);
-    expect_message(SIGBUS);
-    expect_message(SIGFPE);
-    expect_message(SIGABRT);
+    for (int thread = 0; thread < 2; thread++) {
+        expect_message(SIGSEGV, thread);
+        expect_message(SIGBUS, thread);
+        expect_message(SIGFPE, thread);
+        expect_message(SIGABRT, thread);
+    }
 }
 
 /* Whoever had a handler before has it again. */
