@@ -6,10 +6,12 @@
  *   flip      left and right exchanged: at random, or (alternate) for a random half of the samples in even
  *             epochs and for the other half in odd ones (Jordan 2024, arXiv 2404.00498, section 3.6)
  *   shift     padded by `pad` pixels on every side, with black or the mirrored image, and cut back to its
- * size at a random place (He et al. 2015, section 4.2) colour    each channel times 1 + u brightness, then
- * its distance from the image's mean grey times 1 + v contrast, u and v uniform in [-1, 1]; bytes are cut to
- * their range (torchvision's ColorJitter) cutout    a square of `cutout` pixels around a random pixel becomes
- * 0, which after normalisation is the mean (DeVries and Taylor 2017, arXiv 1708.04552) */
+ *             size at a random place (He et al. 2015, section 4.2)
+ *   colour    each channel times 1 + u brightness, then its distance from the image's mean grey times
+ *             1 + v contrast, u and v uniform in [-1, 1]; bytes are cut to their range (torchvision's
+ *             ColorJitter)
+ *   cutout    a square of `cutout` pixels around a random pixel becomes 0, which after normalisation is
+ *             the mean (DeVries and Taylor 2017, arXiv 1708.04552) */
 #include "io/dataset.h"
 
 enum augment_flip { AUGMENT_FLIP_NO, AUGMENT_FLIP_RANDOM, AUGMENT_FLIP_ALTERNATE };

@@ -65,6 +65,16 @@ static enum status append(struct candidates *found, const char *name, const char
     return STATUS_OK;
 }
 
+/* The next entry; NULL at the end, and after a failure, which `status` then tells. */
+static struct dirent *next_entry(DIR *stream, const char *folder, enum status *status)
+{
+    errno = 0;
+    struct dirent *entry = *status ? NULL : readdir(stream);
+    if (!entry && !*status && errno)
+        *status = file_failure(STATUS_CHECKPOINT, errno, "look for checkpoints in", folder);
+    return entry;
+}
+
 /* Newest first, those without a step before all others. */
 static enum status find(const char *folder, struct candidates *found)
 {
@@ -75,7 +85,7 @@ static enum status find(const char *folder, struct candidates *found)
         return errno == ENOENT ? status_set(STATUS_CHECKPOINT, "%s: no such folder", folder)
                                : file_failure(STATUS_CHECKPOINT, errno, "look for checkpoints in", folder);
     enum status status = STATUS_OK;
-    for (struct dirent *entry; status == STATUS_OK && (entry = readdir(stream));)
+    for (struct dirent *entry; (entry = next_entry(stream, folder, &status));)
         if (is_candidate(folder, entry->d_name, path))
             status = append(found, entry->d_name, path);
     closedir(stream);
@@ -240,7 +250,7 @@ enum status checkpoint_remove_all(const char *folder)
     DIR *stream = opendir(folder);
     if (!stream)
         return file_failure(STATUS_CHECKPOINT, errno, "look for checkpoints in", folder);
-    for (struct dirent *entry; status == STATUS_OK && (entry = readdir(stream));)
+    for (struct dirent *entry; (entry = next_entry(stream, folder, &status));)
         if (belongs_to_run(entry->d_name))
             status = remove_entry(folder, entry->d_name);
     closedir(stream);
@@ -302,7 +312,7 @@ enum status checkpoint_folder_used(const char *folder, bool *used)
         return errno == ENOENT ? STATUS_OK
                                : file_failure(STATUS_CHECKPOINT, errno, "look for checkpoints in", folder);
     enum status status = STATUS_OK;
-    for (struct dirent *entry; status == STATUS_OK && !*used && (entry = readdir(stream));)
+    for (struct dirent *entry; !*used && (entry = next_entry(stream, folder, &status));)
         if (is_checkpoint_name(entry->d_name))
             *used = true;
         else if (!strcmp(entry->d_name, "metrics.csv") && join(folder, entry->d_name, path))

@@ -7,6 +7,28 @@
 
 enum { TABLE_CHANNELS_MAX = 16 }; /* 16 KiB of tables stay in the first cache */
 
+enum status dataset_grow(struct dataset_split *split, size_t *capacity, size_t first)
+{
+    size_t wanted = *capacity ? 2 * *capacity : first, bytes = dataset_bytes(wanted, split->shape, 1);
+    char shape[64];
+    if (!bytes) { /* twice as many are too many */
+        wanted = *capacity + *capacity / 8;
+        bytes = dataset_bytes(wanted, split->shape, 1);
+    }
+    if (!bytes || wanted == *capacity)
+        return status_set(STATUS_DATA, "more than %zu images of %s are more than this machine's memory",
+                          *capacity, shape_text(shape, split->shape));
+    void *images = realloc(split->images, bytes);
+    if (images)
+        split->images = images;
+    int32_t *classes = images ? realloc(split->classes, wanted * sizeof *classes) : NULL;
+    if (!classes)
+        return status_no_memory("images", bytes);
+    split->classes = classes;
+    *capacity = wanted;
+    return STATUS_OK;
+}
+
 void dataset_destroy(struct dataset_split *split)
 {
     if (!split->borrowed) {

@@ -1,9 +1,11 @@
 #pragma once
 /* Datasets: HDF5 files with /train/images, /train/labels, /test/images, /test/labels.
  *
- *   images   (N, H, W, C) or (N, H, W) for one channel, uint8 or any float type; attribute layout = "NHWC"
- * (assumed where missing), attributes mean and std (C): of pixel/255 over the training set labels   (N)
- * integers: class indices; (N, K) integers 0 or 1; (N) or (N, K) floats; attribute class_names (K texts)
+ *   images   (N, H, W, C) or (N, H, W) for one channel, uint8 or any float type
+ *            attributes: layout = "NHWC" (assumed where missing)
+ *                        mean and std (C), of pixel/255 over the training set
+ *   labels   (N) integers: class indices; (N, K) integers 0 or 1; (N) or (N, K) floats
+ *            attribute: class_names (K texts)
  *
  * Those that cnn-data writes have a seal in front (io/seal.h); one that does not match it is refused.
  *
@@ -66,6 +68,10 @@ enum status dataset_scan(struct dataset_split *split, const char *path, const ch
  * read, which dataset_scan tells. */
 double dataset_images_bytes(const char *path, const char *name);
 
+/* Room for more samples in arrays that hold `capacity` of them: twice as many, first `first`. STATUS_DATA
+ * where so many are more than this machine's memory. */
+enum status dataset_grow(struct dataset_split *split, size_t *capacity, size_t first);
+
 /* Of one image, in memory. */
 size_t dataset_image_bytes(const struct dataset_split *split);
 
@@ -73,8 +79,8 @@ size_t dataset_image_bytes(const struct dataset_split *split);
 size_t dataset_runs(const struct dataset_split *split);
 size_t dataset_run_count(const struct dataset_split *split, size_t run);
 
-/* True where the file can be opened and has images of that split. */
-bool dataset_exists(const char *path, const char *name);
+/* Whether the file has images of that split. STATUS_DATA where it cannot be opened. */
+enum status dataset_exists(const char *path, const char *name, bool *exists);
 
 /* Whether the network may see one split after the other: STATUS_DATA where their images differ in shape or in
  * type. */

@@ -374,26 +374,28 @@ enum status dataset_read(struct dataset_split *split, const char *path, const ch
 }
 
 /* What `look` finds in the file, which is there and sound as far as can be told. */
-static double look_into(const char *path, const char *name,
-                        double (*look)(struct dataset_split *split, hid_t file))
+static enum status look_into(const char *path, const char *name,
+                             double (*look)(struct dataset_split *split, hid_t file), double *found)
 {
     hid_t file;
     struct dataset_split split = {0};
-    double found = 0;
+    *found = 0;
     snprintf(split.path, sizeof split.path, "%s", path);
     snprintf(split.name, sizeof split.name, "%s", name);
-    if (check_file(path, &split.sealed))
-        return 0;
+    enum status status = check_file(path, &split.sealed);
+    if (status)
+        return status;
     h5_lock();
     guard_begin(path, STATUS_DATA);
-    if (!h5_open(path, STATUS_DATA, &file)) {
-        found = look(&split, file);
+    status = h5_open(path, STATUS_DATA, &file);
+    if (!status) {
+        *found = look(&split, file);
         H5Fclose(file);
     }
     guard_end();
     h5_unlock();
     dataset_destroy(&split);
-    return found;
+    return status;
 }
 
 static double look_for_images(struct dataset_split *split, hid_t file)
@@ -410,12 +412,17 @@ static double look_at_size(struct dataset_split *split, hid_t file)
     return status ? 0 : (double)split->count * (double)dataset_image_bytes(split);
 }
 
-bool dataset_exists(const char *path, const char *name)
+enum status dataset_exists(const char *path, const char *name, bool *exists)
 {
-    return look_into(path, name, look_for_images) > 0;
+    double found;
+    enum status status = look_into(path, name, look_for_images, &found);
+    *exists = found > 0;
+    return status;
 }
 
 double dataset_images_bytes(const char *path, const char *name)
 {
-    return look_into(path, name, look_at_size);
+    double bytes;
+    look_into(path, name, look_at_size, &bytes);
+    return bytes;
 }

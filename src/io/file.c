@@ -164,6 +164,14 @@ static int flush(const char *path, int flags)
     return error;
 }
 
+/* The folder that something new lies in; one that may not be read cannot be flushed. */
+static void flush_above(const char *path)
+{
+    char folder[FILE_PATH_MAX];
+    if (folder_of(path, folder))
+        flush(folder, O_DIRECTORY);
+}
+
 static enum status rename_and_flush(const char *temporary, const char *final_path, struct file_guard guard,
                                     enum status code)
 {
@@ -262,7 +270,11 @@ enum status file_make_folder(const char *path, enum status code)
         if (path[i] != '/' && path[i] != 0)
             continue;
         snprintf(part, sizeof part, "%.*s", (int)i, path);
-        if (stat(part, &info) && mkdir(part, 0777) && errno != EEXIST)
+        if (!stat(part, &info))
+            continue;
+        if (!mkdir(part, 0777))
+            flush_above(part);
+        else if (errno != EEXIST)
             return file_failure(code, errno, "create the folder", part);
     }
     if (stat(path, &info))

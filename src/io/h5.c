@@ -116,13 +116,13 @@ hid_t h5_create(size_t user_block)
     return file;
 }
 
-static hsize_t user_block_of(hid_t file)
+static bool user_block_of(hid_t file, hsize_t *size)
 {
-    hsize_t size = 0;
     hid_t creation = H5Fget_create_plist(file);
-    H5Pget_userblock(creation, &size);
-    H5Pclose(creation);
-    return size;
+    bool good = creation >= 0 && H5Pget_userblock(creation, size) >= 0;
+    if (creation >= 0)
+        H5Pclose(creation);
+    return good;
 }
 
 /* H5Fget_file_image can tell the length behind the user block, but not copy with one; H5Fget_filesize counts
@@ -130,12 +130,13 @@ static hsize_t user_block_of(hid_t file)
 bool h5_image(hid_t file, unsigned char **bytes, size_t *size)
 {
     void *handle = NULL;
-    hsize_t taken;
+    hsize_t taken, block;
     ssize_t used;
     if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 || H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 ||
-        !handle || H5Fget_filesize(file, &taken) < 0 || (used = H5Fget_file_image(file, NULL, 0)) <= 0)
+        !handle || H5Fget_filesize(file, &taken) < 0 || (used = H5Fget_file_image(file, NULL, 0)) <= 0 ||
+        !user_block_of(file, &block))
         return false;
-    hsize_t exact = user_block_of(file) + (hsize_t)used;
+    hsize_t exact = block + (hsize_t)used;
     *bytes = *(unsigned char **)handle;
     *size = (size_t)(exact < taken ? exact : taken);
     return *bytes != NULL;

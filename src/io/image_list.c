@@ -132,8 +132,11 @@ static enum status walk_classes(struct findings *f, const char *folder)
     enum status status = STATUS_OK;
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;
-        char *path = name[0] != '.' && !status ? join(folder, name) : NULL;
+        bool seen = name[0] != '.' && !status;
+        char *path = seen ? join(folder, name) : NULL;
         size_t before = f->count;
+        if (seen && !path)
+            status = status_no_memory("a path", strlen(folder) + strlen(name) + 2);
         if (path && is_folder(path)) {
             classes++;
             status = walk(f, path, name, NULL);

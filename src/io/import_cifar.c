@@ -3,7 +3,6 @@
 #include "io/gz_file.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,20 +34,6 @@ static void find(char path[NAME_MAX_BYTES], const char *folder, const char *name
         snprintf(path, NAME_MAX_BYTES, "%s/%s", folder, name);
 }
 
-static enum status grow(struct dataset_split *split, size_t *capacity)
-{
-    size_t wanted = *capacity ? 2 * *capacity : 16384;
-    void *images = realloc(split->images, wanted * PIXELS);
-    if (images)
-        split->images = images;
-    int32_t *classes = images ? realloc(split->classes, wanted * sizeof *classes) : NULL;
-    if (!classes)
-        return status_no_memory("images", wanted * PIXELS);
-    split->classes = classes;
-    *capacity = wanted;
-    return STATUS_OK;
-}
-
 /* Planes side by side become pixels side by side. */
 static void interleave(const unsigned char *planes, unsigned char *pixels)
 {
@@ -61,7 +46,7 @@ static enum status read_record(struct dataset_split *split, struct gz_file *file
                                size_t *capacity)
 {
     unsigned char record[2 + PIXELS];
-    enum status status = split->count < *capacity ? STATUS_OK : grow(split, capacity);
+    enum status status = split->count < *capacity ? STATUS_OK : dataset_grow(split, capacity, 16384);
     if (!status)
         status = gz_read(file, record, labels + PIXELS, "record");
     if (status)

@@ -103,20 +103,6 @@ static enum status read_row(struct cursor *cursor, unsigned char *pixels, int32_
     return status;
 }
 
-/* Room for twice as many samples. */
-static enum status grow(struct dataset_split *split, size_t *capacity)
-{
-    size_t wanted = *capacity ? 2 * *capacity : 256, bytes = dataset_bytes(wanted, split->shape, 1);
-    void *images = bytes ? realloc(split->images, bytes) : NULL;
-    if (images)
-        split->images = images;
-    int32_t *classes = images ? realloc(split->classes, wanted * sizeof *classes) : NULL;
-    if (classes)
-        split->classes = classes;
-    *capacity = wanted;
-    return classes ? STATUS_OK : status_no_memory("the images", bytes);
-}
-
 static enum status read_rows(struct dataset_split *split, struct gz_file *file,
                              const struct import_csv_options *options)
 {
@@ -129,7 +115,7 @@ static enum status read_rows(struct dataset_split *split, struct gz_file *file,
             cursor.at += 3; /* byte order mark */
         if ((line == 1 && options->header) || strspn(cursor.at, " \t") == strlen(cursor.at))
             continue;
-        if (split->count == capacity && (status = grow(split, &capacity)))
+        if (split->count == capacity && (status = dataset_grow(split, &capacity, 256)))
             break;
         unsigned char *pixels = (unsigned char *)split->images + split->count * shape_count(split->shape);
         if ((status = read_row(&cursor, pixels, split->classes + split->count)))

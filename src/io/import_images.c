@@ -34,8 +34,9 @@ static enum status check_kind(const struct work *work, const struct image *image
     return STATUS_OK;
 }
 
-/* Of any thread; `fatal`: all images must be like that, and this one is not. */
-static char *load(const struct work *work, size_t i, bool *fatal)
+/* Of any thread; `fatal`: all images must be like that, and this one is not. A failure's message goes to
+ * work->failures, which has NULL where there is no memory for it. */
+static enum status load(const struct work *work, size_t i, bool *fatal)
 {
     const char *path = work->images->entries[i].path;
     unsigned char *to = (unsigned char *)work->split->images + i * shape_count(work->shape);
@@ -49,7 +50,11 @@ static char *load(const struct work *work, size_t i, bool *fatal)
     if (!status)
         status = image_resize(&image, work->shape.h, work->shape.w, work->options->fit, to);
     image_destroy(&image);
-    return status ? strdup(status_message()) : NULL;
+    if (status) {
+        work->failures[i] = strdup(status_message());
+        *fatal = *fatal || !work->failures[i];
+    }
+    return status;
 }
 
 /* The first failure that none of the threads may pass over; in the list's order, whichever thread met it. */
@@ -65,8 +70,7 @@ static enum status load_all(struct work *work)
         first = worst;
         if (i > first)
             continue;
-        work->failures[i] = load(work, i, &fatal);
-        if (work->failures[i] && fatal) {
+        if (load(work, i, &fatal) && fatal) {
 #pragma omp critical
             worst = i < worst ? i : worst;
         }
@@ -77,7 +81,10 @@ static enum status load_all(struct work *work)
     }
     if (o->progress)
         o->progress(o->user, count, count);
-    return worst < count ? status_set(STATUS_DATA, "%s", work->failures[worst]) : STATUS_OK;
+    if (worst == count)
+        return STATUS_OK;
+    return work->failures[worst] ? status_set(STATUS_DATA, "%s", work->failures[worst])
+                                 : status_no_memory("a message", STATUS_MESSAGE_MAX);
 }
 
 /* Closes the gaps that unusable files left, and says which they were. */

@@ -9,6 +9,7 @@
 #include "io/dataset.h"
 
 #include <hdf5.h>
+#include <stdatomic.h>
 
 struct stream {
     const struct dataset_split *split; /* borrowed; NULL: there is nothing to stream */
@@ -18,7 +19,7 @@ struct stream {
     size_t *run_of;        /* (slots) SIZE_MAX: none */
     uint64_t *until;       /* (slots) as stream_load was told */
     size_t *slot_of;       /* (runs) SIZE_MAX: not in memory */
-    uint64_t reads;        /* runs that were read from the file */
+    atomic_ullong reads;   /* runs that were read from the file; for any thread */
 };
 
 /* Bytes that stream_create takes for so many slots. */

@@ -115,7 +115,7 @@ static enum status show(const char *path, const struct info_options *options)
     log_print("\n  %-40s %-16s %12s\n", "array", "shape", "values");
     status = checkpoint_visit_arrays(path, print_array, &arrays);
     if (!status)
-        log_print("\n  %s parameters, %s values of the optimizer\n", text_count(model, arrays.model),
+        log_print("\n  %s values in /model, %s in /optimizer\n", text_count(model, arrays.model),
                   text_count(slots, arrays.slots));
     if (!status && options->config)
         log_print("\n%s", info.config_text);

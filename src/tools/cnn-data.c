@@ -5,7 +5,6 @@
 #include "io/guard.h"
 #include "tools/command.h"
 
-#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,9 +105,7 @@ int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
     guard_allow(_exit);
-    enum status status = run(argc, argv);
-    if (!status && fflush(stdout))
-        status = status_set(STATUS_INTERNAL, "cannot write to standard output: %s", strerror(errno));
+    enum status status = log_finish(run(argc, argv));
     if (status)
         log_error("%s", status_message());
     exit((int)status);

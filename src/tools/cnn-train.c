@@ -157,6 +157,7 @@ static bool answer(const struct arguments *a)
 static enum status verify(const struct comm *comm, const char *path, enum status given)
 {
     startup_end();
+    signals_release();
     enum status status = given;
     if (!status && comm->rank == 0)
         status = checkpoint_verify(path);

@@ -79,8 +79,12 @@ static enum status show_file(const char *path, const struct info_options *option
     struct dataset_split train = {0}, test = {0};
     enum status status =
         options->png[0] ? output_allowed(options->png, options->overwrite, &path, 1) : STATUS_OK;
-    bool has_test = dataset_exists(path, "test"), has_train = dataset_exists(path, "train") || !has_test;
-    if (!status && has_train)
+    bool has_test = false, has_train = false;
+    if (!status)
+        status = dataset_exists(path, "test", &has_test);
+    if (!status)
+        status = dataset_exists(path, "train", &has_train);
+    if (!status && (has_train || !has_test))
         status = dataset_read(&train, path, "train", false);
     if (!status && has_test)
         status = dataset_read(&test, path, "test", false);

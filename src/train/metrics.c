@@ -38,8 +38,9 @@ static bool is_row(const char *line, unsigned long long *epoch)
     return missing == 0 && sscanf(line, "%llu,%llu,", epoch, &step) == 2;
 }
 
-/* Lines of the old file whose epoch is not beyond `epochs`; what is not a line of ours is dropped. */
-static void copy_rows(FILE *from, FILE *to, uint64_t epochs)
+/* Lines of the old file whose epoch is not beyond `epochs`; what is not a line of ours is dropped. False
+ * where it cannot be read. */
+static bool copy_rows(FILE *from, FILE *to, uint64_t epochs)
 {
     char line[LINE_MAX_BYTES];
     bool begins = true; /* else it is the rest of a line that is too long */
@@ -50,6 +51,7 @@ static void copy_rows(FILE *from, FILE *to, uint64_t epochs)
             fputs(line, to);
         begins = ends;
     }
+    return !ferror(from);
 }
 
 enum status metrics_start(const char *folder, uint64_t epochs)
@@ -59,16 +61,25 @@ enum status metrics_start(const char *folder, uint64_t epochs)
     enum status status = file_begin(path, STATUS_CHECKPOINT, temporary);
     if (status)
         return status;
-    FILE *file = fopen(temporary, "w"), *old = epochs ? fopen(path, "r") : NULL;
-    bool good = file && fputs(header, file) >= 0;
+    FILE *old = epochs ? fopen(path, "r") : NULL;
+    if (epochs && !old && errno != ENOENT) {
+        status = file_failure(STATUS_CHECKPOINT, errno, "read", path);
+        file_abandon(temporary);
+        return status;
+    }
+    FILE *file = fopen(temporary, "w");
+    bool read = true, good = file && fputs(header, file) >= 0;
     if (good && old)
-        copy_rows(old, file, epochs);
+        read = copy_rows(old, file, epochs);
     if (old)
         fclose(old);
     good = good && !ferror(file);
     if (file)
         good = fclose(file) == 0 && good;
-    status = good ? file_commit(temporary, path, STATUS_CHECKPOINT) : cannot(path);
+    if (read)
+        status = good ? file_commit(temporary, path, STATUS_CHECKPOINT) : cannot(path);
+    else
+        status = status_set(STATUS_CHECKPOINT, "cannot read %s: an input or output error", path);
     file_abandon(temporary);
     return status;
 }

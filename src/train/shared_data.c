@@ -30,7 +30,8 @@ enum status shared_data_read(struct data_source *source, const char *name, struc
 {
     const struct node *node = source->node;
     bool share = source->share && node->size > 1, reader = !share || node->rank == 0;
-    bool exists = !found || (reader && dataset_exists(source->path, name)), failed = false;
+    bool exists = !found, failed = false;
+    enum status status = found && reader ? dataset_exists(source->path, name, &exists) : STATUS_OK;
     *split = (struct dataset_split){0};
     *memory = (struct node_memory){.window = MPI_WIN_NULL};
     if (share)
@@ -38,7 +39,8 @@ enum status shared_data_read(struct data_source *source, const char *name, struc
     if (found)
         *found = exists;
     size_t limit = source->limit ? source->limit : SIZE_MAX;
-    enum status status = exists && reader ? dataset_scan(split, source->path, name, true, limit) : STATUS_OK;
+    if (!status && exists && reader)
+        status = dataset_scan(split, source->path, name, true, limit);
     status = comm_agree(source->comm, status);
     if (status)
         goto done;

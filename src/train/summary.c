@@ -419,10 +419,10 @@ void summary_print_waiting(const struct summary_waiting *w, int ranks)
     log_print("\n");
     if (share > WAITING_SHARE && w->steps >= WAITING_STEPS_MIN && w->waited > WAITING_SECONDS &&
         log_is_speaker())
-        log_warn("the network waited for its samples for %.0f %% of the time: fewer changes in [augment], or "
-                 "a core "
-                 "more for each rank than it has threads, may help",
-                 100 * share);
+        log_warn("the network waited for its samples for %.0f %% of the time: %s may help", 100 * share,
+                 w->read > 0
+                     ? "a nearer disk, or a larger data.memory,"
+                     : "fewer changes in [augment], or a core more for each rank than it has threads,");
 }
 
 void summary_print_checkpoints(const struct saver_times *times)

@@ -121,7 +121,8 @@ static void take_split(uint64_t *content, const struct dataset_split *split)
 static enum status read_dataset(const char *path, uint64_t *content)
 {
     struct dataset_split train, test;
-    bool has_test = dataset_exists(path, "test");
+    bool has_test;
+    dataset_exists(path, "test", &has_test);
     enum status status = dataset_read(&train, path, "train", true), tested = STATUS_OK;
     if (has_test)
         tested = dataset_read(&test, path, "test", true);

@@ -15,7 +15,7 @@ for words in "step 80, 1 epoch and 160 samples of the next, 1,597 samples in all
     expect_message "$words" out
 done
 expect_match '^  /model/fc1/weight +32x128 +4,096$'
-expect_match '^  4,538 parameters, 4,538 values of the optimizer$'
+expect_match '^  4,538 values in /model, 4,538 in /optimizer$'
 grep -q '^lr ' out && fail "the configuration is printed without --config"
 expect_exit 0 cnn-checkpoint info --config $new && expect_match '^lr +=' && expect_match '^conv1 += conv2d filters=8'
 

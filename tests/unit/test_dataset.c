@@ -167,11 +167,33 @@ static void test_gather_values(void **state)
     dataset_destroy(&split);
 }
 
+static void test_grow(void **state)
+{
+    (void)state;
+    struct dataset_split split = {.shape = {2, 1, 3}};
+    size_t capacity = 0;
+    assert_done(dataset_grow(&split, &capacity, 4));
+    assert_int_equal(capacity, 4);
+    memcpy(split.images, "abcdef", 6);
+    split.classes[3] = 7;
+    assert_done(dataset_grow(&split, &capacity, 4));
+    assert_int_equal(capacity, 8);
+    memset((char *)split.images + 24, 1, 24);
+    split.classes[7] = 1;
+    assert_memory_equal(split.images, "abcdef", 6);
+    assert_int_equal(split.classes[3], 7);
+    capacity = (size_t)1 << 60;
+    assert_failure(dataset_grow(&split, &capacity, 4), STATUS_DATA, "2x1x3",
+                   "more than this machine's memory", NULL);
+    dataset_destroy(&split);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fits),
         cmocka_unit_test(test_splits_match),
+        cmocka_unit_test(test_grow),
         cmocka_unit_test(test_gather_against_formula),
         cmocka_unit_test(test_gather_with_more_channels_than_tables),
         cmocka_unit_test(test_gather_values),

@@ -41,8 +41,12 @@ static void test_read_good(void **state)
     assert_false(split.normalization.present);
     assert_true(split.normalization.mean[1] == 0 && split.normalization.std[1] == 1);
     dataset_destroy(&split);
-    assert_true(dataset_exists(scratch_path("a.h5"), "train"));
-    assert_false(dataset_exists(scratch_path("a.h5"), "test"));
+    bool exists;
+    assert_done(dataset_exists(scratch_path("a.h5"), "train", &exists));
+    assert_true(exists);
+    assert_done(dataset_exists(scratch_path("a.h5"), "test", &exists));
+    assert_false(exists);
+    assert_failure(dataset_exists(scratch_path("none.h5"), "test", &exists), STATUS_DATA, "none.h5", NULL);
 }
 
 static void test_read_without_channels_and_labels(void **state)

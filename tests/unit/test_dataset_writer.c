@@ -184,7 +184,9 @@ static void test_nothing_overwritten(void **state)
     assert_string_equal(still, "precious");
     free(still);
     assert_done(dataset_write(scratch_path("mine"), &content, true));
-    assert_true(dataset_exists(scratch_path("mine"), "train"));
+    bool exists;
+    assert_done(dataset_exists(scratch_path("mine"), "train", &exists));
+    assert_true(exists);
     assert_failure(dataset_write(scratch_path(""), &content, true), STATUS_USAGE, "is a folder", NULL);
     assert_failure(dataset_write(scratch_path("no/such/a.h5"), &content, true), STATUS_DATA, "no/such", NULL);
     dataset_destroy(&train);

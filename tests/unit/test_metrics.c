@@ -185,6 +185,21 @@ static void test_cannot_be_written(void **state)
 }
 
 /* What was there stays when there is no room for what is new. */
+/* A file that is there and cannot be read is not one that is not there. */
+static void test_cannot_be_read(void **state)
+{
+    (void)state;
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s", scratch_path(""));
+    write_text(HEADER ROW_1);
+    assert_int_equal(chmod(scratch_path("metrics.csv"), 0600) || chmod(folder, 0777), 0);
+    become_nobody();
+    enum status started = metrics_start(folder, 1);
+    become_root();
+    assert_failure(started, STATUS_CHECKPOINT, "read", "metrics.csv", NULL);
+    assert_text(HEADER ROW_1);
+}
+
 static void test_full_disk(void **state)
 {
     (void)state;
@@ -217,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_damaged_lines),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_cannot_be_written),
+        cmocka_unit_test(test_cannot_be_read),
         cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, scratch_create, scratch_destroy);
