@@ -2,6 +2,7 @@
 
 #include "dist/ring.h"
 #include "dist/tree.h"
+#include "dist/watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,11 +64,14 @@ enum status allreduce_create(struct allreduce *allreduce, const struct allreduce
     if (!allreduce->scratch)
         status = status_no_memory("segments of messages", bytes);
     status = comm_agree(comm, status);
-    if (status)
+    if (status) {
         allreduce_destroy(allreduce);
-    else
-        MPI_Comm_dup(comm->world, &allreduce->comm);
-    return status;
+        return status;
+    }
+    enum watch_phase before = watch_wait_begin(comm->watch);
+    MPI_Comm_dup(comm->world, &allreduce->comm);
+    watch_wait_end(comm->watch, before);
+    return STATUS_OK;
 }
 
 void allreduce_destroy(struct allreduce *allreduce)

@@ -19,7 +19,6 @@ static void count_nodes(struct node *node, const struct comm *comm)
     if (comm->rank == 0)
         node->index = 0;
     MPI_Allreduce(&first, &node->count, 1, MPI_INT, MPI_SUM, comm->world);
-    node_broadcast(node, &node->index, sizeof node->index);
 }
 
 void node_create(struct node *node, const struct comm *comm)
@@ -29,10 +28,11 @@ void node_create(struct node *node, const struct comm *comm)
         return;
     enum watch_phase before = watch_wait_begin(node->watch);
     MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node->comm);
-    watch_wait_end(node->watch, before);
     MPI_Comm_rank(node->comm, &node->rank);
     MPI_Comm_size(node->comm, &node->size);
     count_nodes(node, comm);
+    watch_wait_end(node->watch, before);
+    node_broadcast(node, &node->index, sizeof node->index);
 }
 
 void node_destroy(struct node *node)
@@ -48,7 +48,7 @@ void node_broadcast(const struct node *node, void *data, int bytes)
         return;
     enum watch_phase before = watch_wait_begin(node->watch);
     MPI_Bcast(data, bytes, MPI_BYTE, 0, node->comm);
-    watch_wait_end(node->watch, before);
+    watch_wait_forget(node->watch, before);
 }
 
 /* Rank 0's status and message become those of all. */
@@ -119,7 +119,7 @@ static enum status allocate(const struct node *node, size_t bytes, void **base, 
     MPI_Comm_set_errhandler(node->comm, handler);
     MPI_Errhandler_free(&handler);
     MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, node->comm);
-    watch_wait_end(node->watch, before);
+    watch_wait_forget(node->watch, before);
     return failed ? status_set(STATUS_INTERNAL, "MPI cannot share memory between the ranks of a host")
                   : STATUS_OK;
 }
@@ -130,7 +130,7 @@ enum status node_memory_create(struct node_memory *memory, const struct node *no
     MPI_Aint size;
     int unit;
     void *base = NULL;
-    *memory = (struct node_memory){.window = MPI_WIN_NULL};
+    *memory = (struct node_memory){.window = MPI_WIN_NULL, .watch = node->watch};
     enum status status = follow(node, node->rank == 0 ? check_room(all) : STATUS_OK);
     if (!status)
         status = allocate(node, all, &base, &memory->window);
@@ -156,14 +156,16 @@ void node_memory_publish(const struct node_memory *memory, const struct node *no
     MPI_Win_sync(memory->window);
     MPI_Barrier(node->comm);
     MPI_Win_sync(memory->window);
-    watch_wait_end(node->watch, before);
+    watch_wait_forget(node->watch, before);
 }
 
 void node_memory_destroy(struct node_memory *memory)
 {
     if (memory->data) {
+        enum watch_phase before = watch_wait_begin(memory->watch);
         MPI_Win_unlock_all(memory->window);
         MPI_Win_free(&memory->window);
+        watch_wait_forget(memory->watch, before);
     }
     *memory = (struct node_memory){.window = MPI_WIN_NULL};
 }

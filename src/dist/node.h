@@ -19,8 +19,9 @@ void node_broadcast(const struct node *node, void *data, int bytes);
 
 /* Memory that all ranks of a node see; rank 0 writes, the others read. */
 struct node_memory {
-    void *data;     /* at a multiple of 64 bytes; not at the same address everywhere */
-    MPI_Win window; /* which it belongs to */
+    void *data;          /* at a multiple of 64 bytes; not at the same address everywhere */
+    MPI_Win window;      /* which it belongs to */
+    struct watch *watch; /* the node's; borrowed */
 };
 
 /* Collective over the node: `bytes` (rank 0's count) more than 0, taken once for all.

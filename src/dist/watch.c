@@ -334,6 +334,13 @@ void watch_wait_end(struct watch *watch, enum watch_phase before)
         watch_phase(watch, before, watch_place_step(place_of(watch)));
 }
 
+void watch_wait_forget(struct watch *watch, enum watch_phase before)
+{
+    if (watch)
+        atomic_store_explicit(&watch->place, watch_place_forget(place_of(watch), before),
+                              memory_order_relaxed);
+}
+
 void watch_enter(struct watch *watch, enum watch_phase phase)
 {
     if (watch)

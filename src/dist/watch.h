@@ -41,3 +41,7 @@ void watch_enter(struct watch *watch, enum watch_phase phase);
  * watch_phase. */
 enum watch_phase watch_wait_begin(struct watch *watch);
 void watch_wait_end(struct watch *watch, enum watch_phase before);
+
+/* In place of watch_wait_end, where not all ranks waited but those of a host, say: the wait is not counted.
+ */
+void watch_wait_forget(struct watch *watch, enum watch_phase before);

@@ -1,7 +1,7 @@
 #include "dist/watch_place.h"
 
-/* From the highest bit: 40 of step, 12 of waits, 8 that change at every call, 4 of phase. */
-enum { PHASE_BITS = 4, CHANGE_BITS = 8, WAIT_BITS = 12 };
+/* From the highest bit: 34 of step, 18 of waits, 8 that change at every call, 4 of phase. */
+enum { PHASE_BITS = 4, CHANGE_BITS = 8, WAIT_BITS = 18 };
 enum { WAITS_MAX = (1 << WAIT_BITS) - 1, CHANGES_MAX = (1 << CHANGE_BITS) - 1 };
 
 static const char *const names[WATCH_PHASES] = {
@@ -29,6 +29,13 @@ uint64_t watch_place_enter(uint64_t place, enum watch_phase phase, uint64_t step
     if (watch_phase_waits(phase) && waits < WAITS_MAX)
         waits++;
     return ((step << WAIT_BITS | waits) << CHANGE_BITS | changes) << PHASE_BITS | (uint64_t)phase;
+}
+
+uint64_t watch_place_forget(uint64_t place, enum watch_phase phase)
+{
+    uint64_t one = (uint64_t)1 << (CHANGE_BITS + PHASE_BITS);
+    bool counted = watch_place_waits(place) && (watch_place_progress(place) & WAITS_MAX);
+    return watch_place_enter(counted ? place - one : place, phase, watch_place_step(place));
 }
 
 enum watch_phase watch_place_phase(uint64_t place)

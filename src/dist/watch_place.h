@@ -28,9 +28,14 @@ const char *watch_phase_name(enum watch_phase phase);
 /* Whether a rank that is in this phase waits for the others. */
 bool watch_phase_waits(enum watch_phase phase);
 
-/* The place of a rank that was at `place` (0: at its start) and enters a phase of a step below 2^40. Entering
- * the same phase once more gives another place. */
+/* The place of a rank that was at `place` (0: at its start) and enters a phase of a step below 2^34. Entering
+ * the same phase once more gives another place. Of more than 2^18 - 1 waits in a step the rest is not
+ * counted. */
 uint64_t watch_place_enter(uint64_t place, enum watch_phase phase, uint64_t step);
+
+/* The place of a rank that was at `place`, where it waited for some of the others, and enters a phase that
+ * does not wait: a wait that not all ranks have does not count. */
+uint64_t watch_place_forget(uint64_t place, enum watch_phase phase);
 
 enum watch_phase watch_place_phase(uint64_t place);
 uint64_t watch_place_step(uint64_t place);
