@@ -92,13 +92,18 @@ uint64_t random_below(const struct random_stream *stream, size_t i, uint64_t bou
     return (uint64_t)((uint128)bits * bound >> 64);
 }
 
+void random_shuffle(const struct random_stream *stream, size_t count, size_t *list)
+{
+    for (size_t i = count; i-- > 1;) {
+        size_t j = (size_t)random_below(stream, i, i + 1), held = list[i];
+        list[i] = list[j];
+        list[j] = held;
+    }
+}
+
 void random_permutation(const struct random_stream *stream, size_t count, size_t *order)
 {
     for (size_t i = 0; i < count; i++)
         order[i] = i;
-    for (size_t i = count; i > 1; i--) {
-        size_t j = (size_t)random_below(stream, i - 1, i), other = order[j];
-        order[j] = order[i - 1];
-        order[i - 1] = other;
-    }
+    random_shuffle(stream, count, order);
 }

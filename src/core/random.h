@@ -43,5 +43,8 @@ float random_normal(const struct random_stream *stream, size_t i);
 /* Element i: uniform in [0, bound), bound > 0; exact to 2^-64 (elements 2i and 2i+1 of the stream). */
 uint64_t random_below(const struct random_stream *stream, size_t i, uint64_t bound);
 
-/* A permutation of 0..count-1 into `order` (Fisher and Yates). */
+/* Shuffles the list (Fisher and Yates). */
+void random_shuffle(const struct random_stream *stream, size_t count, size_t *list);
+
+/* A permutation of 0..count-1 into `order`: a shuffled list of them. */
 void random_permutation(const struct random_stream *stream, size_t count, size_t *order);

@@ -1,5 +1,6 @@
 #include "dist/watch.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/thread.h"
 #include "dist/gossip.h"
@@ -55,16 +56,9 @@ struct watcher {
     bool stop; /* under the mutex */
 };
 
-static double monotonic(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static void read_clock(struct watcher *w)
 {
-    double now = monotonic(), passed = now - w->read;
+    double now = clock_seconds(), passed = now - w->read;
     w->read = now;
     w->clock += fmin(passed, w->beat + LATE_MAX);
 }
@@ -225,7 +219,7 @@ static void set_times(struct watcher *w, double warn, double abort_after)
     w->report.abort_after = abort_after;
     w->beat = fmin(fmax(shortest / BEATS, BEAT_MIN), BEAT_MAX);
     w->silence = 2 * w->beat * (watch_partners(w->table.size) + 2) + LATE_MAX;
-    w->read = monotonic();
+    w->read = clock_seconds();
 }
 
 /* NULL: no memory. */

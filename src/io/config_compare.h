@@ -14,5 +14,6 @@ struct config_difference {
  * than its blanks. What it returns, if not OK, ends the comparison. */
 typedef enum status config_differs(void *user, const struct config_difference *difference);
 
+/* STATUS_OK, or what `differs` returned first. */
 enum status config_compare(const struct config *was, const struct config *is, config_differs *differs,
                            void *user);

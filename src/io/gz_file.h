@@ -16,6 +16,7 @@ struct gz_file {
     size_t capacity;
 };
 
+/* gz_close frees; it may be called after a failure, and on a zeroed one. */
 enum status gz_open(struct gz_file *file, const char *path);
 
 /* Exactly so many bytes; `what` ("header", "images") is what the file ends within, where it does. */

@@ -294,7 +294,7 @@ static enum status run(struct comm *comm, int argc, char **argv)
 {
     struct arguments a;
     struct watch watch;
-    struct config config;
+    struct config config = {0};
     char *text = NULL;
     enum status together = alike_program(comm), status = arguments_parse(&table, argc, argv, &a, &a.config);
     if (!together)
@@ -319,9 +319,8 @@ static enum status run(struct comm *comm, int argc, char **argv)
     if (!status)
         status = comm_agree(comm, config_parse(&config, a.config, text, a.set.values, a.set.count));
     free(text);
-    if (status)
-        return status;
-    status = alike_config(comm, &config);
+    if (!status)
+        status = alike_config(comm, &config);
     if (!status)
         status = watch_create(&watch, comm, config.distributed.stall_warn, config.distributed.stall_abort);
     startup_end();

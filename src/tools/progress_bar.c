@@ -1,8 +1,8 @@
 #include "tools/progress_bar.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "train/display.h"
 
 #include <unistd.h>
 

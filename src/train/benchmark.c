@@ -1,5 +1,6 @@
 #include "train/benchmark.h"
 
+#include "core/clock.h"
 #include "core/gradient_check.h"
 #include "core/kernels/isa.h"
 #include "core/kernels/peak.h"
@@ -8,7 +9,6 @@
 #include "core/network_head.h"
 #include "core/random.h"
 #include "core/text.h"
-#include "train/display.h"
 #include "train/layer_times.h"
 #include "train/recipe.h"
 #include "train/step.h"

@@ -1,5 +1,6 @@
 #include "train/display.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/text.h"
 
@@ -10,18 +11,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TERMINAL_PAUSE 0.1 /* seconds between drawings */
 #define PLAIN_PAUSE 30.0
-
-double clock_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* mpirun gives every rank a pseudo-terminal of no size, whatever its own output goes to. What the user sees
  * is mpirun's, the parent's of rank 0 on the host where it was started. -1 where it is no terminal; to be

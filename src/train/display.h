@@ -13,9 +13,6 @@ struct display {
     double drawn; /* clock_seconds of the last drawing */
 };
 
-/* Seconds on a clock that does not jump. */
-double clock_seconds(void);
-
 void display_create(struct display *display, uint64_t epochs, uint64_t steps_per_epoch);
 
 /* Step `step` of `steps_per_epoch` of an epoch (counted from 0) is done; `sum` is the epoch's so far;

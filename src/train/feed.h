@@ -27,7 +27,8 @@ struct feed {
     char message[STATUS_MESSAGE_MAX];
 };
 
-/* Local. For a job with data, bound for training. feed_destroy does nothing to one that is zero. */
+/* Local. For a job with data, bound for training. feed_destroy does nothing to one that is zero.
+ * STATUS_INTERNAL for want of memory or of a thread. */
 enum status feed_create(struct feed *feed, struct job *job);
 void feed_destroy(struct feed *feed);
 

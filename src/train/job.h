@@ -47,13 +47,14 @@ void job_warn_bf16(const struct config *config);
 /* Another batch than job_open found. Before job_bind. */
 void job_set_batch(struct job *job, size_t batch);
 
-/* Binds the network for shards of a batch. */
+/* Collective. Binds the network for shards of a batch, and opens what is streamed. STATUS_INTERNAL for want
+ * of memory, STATUS_DATA for a file that cannot be opened any more; on all ranks. */
 enum status job_bind(struct job *job, bool training);
 
 /* What a step needs to know of the job. */
 struct step_settings job_step_settings(const struct job *job);
 
-/* Prints the tables of layers and run; before job_bind. */
+/* Collective. Prints the tables of layers and run; before job_bind. STATUS_INTERNAL for want of memory. */
 enum status job_print(struct job *job);
 
 /* The order of training samples. */

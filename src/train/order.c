@@ -47,16 +47,6 @@ static void in_file_order(size_t *list, size_t count)
         list[i] = i;
 }
 
-/* Fisher and Yates, in place. */
-static void shuffle(const struct random_stream *stream, size_t *list, size_t count)
-{
-    for (size_t i = count; i-- > 1;) {
-        size_t j = (size_t)random_below(stream, i, i + 1), held = list[i];
-        list[i] = list[j];
-        list[j] = held;
-    }
-}
-
 /* The samples of one window, from place `begin` on; where it ends. */
 static size_t fill_window(struct order *o, uint64_t epoch, size_t window, size_t begin)
 {
@@ -71,7 +61,7 @@ static size_t fill_window(struct order *o, uint64_t epoch, size_t window, size_t
     if (s->shuffle) {
         struct random_stream stream =
             random_stream(s->seed, RANDOM_SHUFFLE, WHERE_WINDOWS, (uint32_t)window, (uint32_t)epoch);
-        shuffle(&stream, o->samples + begin, end - begin);
+        random_shuffle(&stream, end - begin, o->samples + begin);
     }
     return end;
 }
@@ -82,7 +72,7 @@ static void fill_windows(struct order *o, uint64_t epoch)
     if (o->settings.shuffle) {
         struct random_stream stream =
             random_stream(o->settings.seed, RANDOM_SHUFFLE, WHERE_RUNS, 0, (uint32_t)epoch);
-        shuffle(&stream, o->runs, o->run_count);
+        random_shuffle(&stream, o->run_count, o->runs);
     }
     o->begins[0] = 0;
     for (size_t window = 0; window < o->window_count; window++)

@@ -1,7 +1,7 @@
 #include "train/reader.h"
 
+#include "core/clock.h"
 #include "core/thread.h"
-#include "train/display.h"
 
 #include <sched.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 #include "train/saver.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "core/thread.h"
-#include "train/display.h"
 
 #include <errno.h>
 #include <math.h>

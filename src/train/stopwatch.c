@@ -1,6 +1,6 @@
 #include "train/stopwatch.h"
 
-#include "train/display.h"
+#include "core/clock.h"
 
 #include <math.h>
 

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/schedule.h"
 #include "core/text.h"

@@ -1,6 +1,7 @@
 /* Plain lines where standard output is a file, a bar that moves and fits where it is a terminal. */
 #include "train/display.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "support/capture.h"
 #include "support/scratch.h"

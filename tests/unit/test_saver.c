@@ -2,13 +2,13 @@
  * does. */
 #include "train/saver.h"
 
+#include "core/clock.h"
 #include "support/allocations.h"
 #include "support/array.h"
 #include "support/capture.h"
 #include "support/checkpoint_sample.h"
 #include "support/scratch.h"
 #include "support/small_disk.h"
-#include "train/display.h"
 
 #include <errno.h>
 #include <setjmp.h>
