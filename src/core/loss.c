@@ -28,20 +28,32 @@ double loss_weight(size_t n, struct labels labels)
     return labels.weights ? sum : (double)n;
 }
 
-/* -log softmax(z)[class], and dz = scale * (softmax(z) - 1 at the class); y is softmax(z). Hit: the class has
- * the largest output, of equals the first. */
+/* log of the sum of exp(z - largest): -log softmax(z)[j] is that less z[j] - largest. */
+static float log_total(size_t k, const float *z, float *largest)
+{
+    float total = 0;
+    *largest = z[0];
+    for (size_t j = 1; j < k; j++)
+        *largest = z[j] > *largest ? z[j] : *largest;
+    for (size_t j = 0; j < k; j++)
+        total += expf(z[j] - *largest);
+    return logf(total);
+}
+
+/* The class has the largest output, of equals the first, and that is a number. */
+static bool is_hit(size_t k, const float *y, int32_t class)
+{
+    size_t best = loss_best(y, k);
+    return best == (size_t) class && y[best] == y[best];
+}
+
+/* -log softmax(z)[class], and dz = scale * (softmax(z) - 1 at the class); y is softmax(z). */
 static void cross_entropy(size_t k, const float *z, const float *y, int32_t class, float scale, float *dz,
                           struct loss_sum *sum)
 {
-    size_t best = loss_best(y, k);
-    float total = 0;
-    float largest = z[0];
-    for (size_t j = 1; j < k; j++)
-        largest = z[j] > largest ? z[j] : largest;
-    for (size_t j = 0; j < k; j++)
-        total += expf(z[j] - largest);
-    sum->loss += (double)logf(total) - (double)(z[class] - largest);
-    sum->hits += best == (size_t) class && y[best] == y[best]; /* not where the output is NaN */
+    float largest, total = log_total(k, z, &largest);
+    sum->loss += (double)total - (double)(z[class] - largest);
+    sum->hits += is_hit(k, y, class);
     for (size_t j = 0; dz && j < k; j++)
         dz[j] = scale * (y[j] - (j == (size_t) class ? 1.0f : 0.0f));
 }
@@ -61,20 +73,14 @@ static float asked(struct labels labels, size_t sample, size_t j)
 static void cross_entropy_smooth(size_t k, const float *z, const float *y, size_t sample,
                                  struct labels labels, float scale, float *dz, struct loss_sum *sum)
 {
-    int32_t class = labels.classes[sample];
-    size_t best = loss_best(y, k);
-    float largest = z[0], total = 0, all = 0, even = labels.smoothing / (float)k;
-    sum->hits += best == (size_t) class && y[best] == y[best];
-    for (size_t j = 1; j < k; j++)
-        largest = z[j] > largest ? z[j] : largest;
-    for (size_t j = 0; j < k; j++)
-        total += expf(z[j] - largest);
-    float log_total = logf(total), rest = 1 - labels.smoothing;
+    float largest, total = log_total(k, z, &largest), all = 0;
+    float even = labels.smoothing / (float)k, rest = 1 - labels.smoothing;
+    sum->hits += is_hit(k, y, labels.classes[sample]);
     for (size_t j = 0; j < k; j++)
         all += (even + rest * asked(labels, sample, j)) * weight_of(labels, j);
     for (size_t j = 0; j < k; j++) {
         float target = (even + rest * asked(labels, sample, j)) * weight_of(labels, j);
-        sum->loss += (double)target * (double)(log_total - (z[j] - largest));
+        sum->loss += (double)target * (double)(total - (z[j] - largest));
         if (dz)
             dz[j] = scale * (all * y[j] - target);
     }

@@ -318,6 +318,16 @@ void option_format(const struct option *option, const void *base, char out[OPTIO
     }
 }
 
+static void choice_domain(const struct option *option, char out[OPTION_TEXT_MAX])
+{
+    char copy[OPTION_TEXT_MAX];
+    const char *words[32];
+    size_t count = split_choices(option->choices, copy, words), used = 0;
+    for (size_t i = 0; i < count && used < OPTION_TEXT_MAX; i++)
+        used += (size_t)snprintf(out + used, OPTION_TEXT_MAX - used, "%s%s",
+                                 i == 0 ? "" : (i + 1 == count ? " or " : ", "), words[i]);
+}
+
 void option_domain(const struct option *option, char out[OPTION_TEXT_MAX])
 {
     bool any = option->min == 0 && option->max == 0;
@@ -337,15 +347,9 @@ void option_domain(const struct option *option, char out[OPTION_TEXT_MAX])
     case OPTION_BOOL:
         strcpy(out, "yes or no");
         break;
-    case OPTION_CHOICE: {
-        char copy[OPTION_TEXT_MAX];
-        const char *words[32];
-        size_t count = split_choices(option->choices, copy, words), used = 0;
-        for (size_t i = 0; i < count; i++)
-            used += (size_t)snprintf(out + used, OPTION_TEXT_MAX - used, "%s%s",
-                                     i == 0 ? "" : (i + 1 == count ? " or " : ", "), words[i]);
+    case OPTION_CHOICE:
+        choice_domain(option, out);
         break;
-    }
     case OPTION_TEXT:
         strcpy(out, "text");
         break;

@@ -1,11 +1,9 @@
 #include "core/kernels/activation.h"
 
 #include "core/kernels/elementary.h"
+#include "core/kernels/parallel.h"
 
 #include <math.h>
-
-/* Below so many numbers a parallel region costs more than it saves. */
-enum { PARALLEL_MIN = 16 * 1024 };
 
 void relu_forward(size_t count, const float *x, float *y, int threads)
 {

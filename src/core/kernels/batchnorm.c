@@ -2,14 +2,14 @@
 
 #include "core/kernels/channel.h"
 #include "core/kernels/cut.h"
+#include "core/kernels/parallel.h"
 
 #include <string.h>
 
 enum {
     PART_ROWS = 1024, /* rows and channels that one task sums over */
     PART_CHANNELS = 64,
-    PIECE = 16 * 1024,    /* numbers that one task goes through where nothing is summed */
-    PARALLEL_MIN = PIECE, /* below so many a parallel region costs more than it saves */
+    PIECE = 16 * 1024, /* numbers that one task goes through where nothing is summed */
 };
 
 /* The workspace: two sums per part and channel, and numbers per channel. */

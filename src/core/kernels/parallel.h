@@ -12,6 +12,9 @@ typedef void parallel_task(const void *work, size_t index, size_t thread);
  * kernel runs within another's task. */
 void parallel_for(size_t count, int threads, parallel_task *task, const void *work);
 
+/* Numbers of an array: with fewer a parallel region costs more than it saves. */
+enum { PARALLEL_MIN = 16 * 1024 };
+
 /* So many tasks are enough for threads to help each other; a kernel cuts its work into as many where it can.
  */
 static inline size_t parallel_enough(int threads)

@@ -1,10 +1,10 @@
 #include "core/kernels/sum.h"
 
 #include "core/kernels/cut.h"
+#include "core/kernels/parallel.h"
 
 enum {
-    PIECE = 4 * 1024,         /* numbers that one task goes through: their inputs and output fit in a cache */
-    PARALLEL_MIN = 16 * 1024, /* below so many a parallel region costs more than it saves */
+    PIECE = 4 * 1024, /* numbers that one task goes through: their inputs and output fit in a cache */
 };
 
 /* Inlined with constants for what is NULL. */
