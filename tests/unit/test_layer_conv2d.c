@@ -465,35 +465,12 @@ static void test_workspace_suffices_for_fewer_samples(void **state)
     }
 }
 
-/* More than a weight gradient has parts. */
-static void test_many_threads(void **state)
-{
-    (void)state;
-    for (size_t way = 0; way < BF16; way++) {
-        char text[256];
-        struct probe probe;
-        snprintf(text, sizeof text, "probe = conv2d filters=20 kernel=3 padding=1 algorithm=%s" PROBE_TAIL,
-                 ways[way]);
-        probe_create(&probe, (struct shape){20, 20, 16}, text, 43);
-        probe_forward(&probe, 1);
-        probe_backward(&probe, 1);
-        float *gradients = array_floats(probe.parameter_count);
-        memcpy(gradients, probe.gradients, probe.parameter_count * sizeof *gradients);
-        probe_forward(&probe, 19);
-        probe_backward(&probe, 19);
-        assert_same_bits("gradients", probe.gradients, gradients, probe.parameter_count);
-        free(gradients);
-        probe_destroy(&probe);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grid),
         cmocka_unit_test(test_an_image_by_itself_has_the_same_bits),
         cmocka_unit_test(test_relus_in_passing),
-        cmocka_unit_test(test_many_threads),
         cmocka_unit_test(test_what_is_not_finite_stays_where_it_belongs),
         cmocka_unit_test(test_workspace_suffices_for_fewer_samples),
     };
